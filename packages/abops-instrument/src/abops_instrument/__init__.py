@@ -1,0 +1,1 @@
+"""Metrics, spans and JSON logs for AnalyticBot, at a few microseconds a request."""

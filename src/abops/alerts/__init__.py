@@ -1,0 +1,1 @@
+"""Alerts become incidents, and the right person is told."""

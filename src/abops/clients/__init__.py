@@ -1,0 +1,1 @@
+"""One module for each outside system; its exceptions do not leak."""

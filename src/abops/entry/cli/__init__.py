@@ -1,0 +1,1 @@
+"""Commands: each parses, forwards and shows."""

@@ -1,0 +1,1 @@
+"""What exists: platform.yaml as checked values."""

@@ -1,0 +1,33 @@
+"""The one place where time is read.
+
+Decisions take `now` as a value; services hold a `Clock`, so that a test or a simulation can
+move it. Time is aware UTC everywhere.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """Return the current moment, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards; only differences mean something."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the current moment, aware, in UTC."""
+        return datetime.now(UTC)  # noqa: TID251 - this is the one place
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards; only differences mean something."""
+        return time.monotonic()

@@ -1,0 +1,1 @@
+"""From one inventory: rules, dashboards, SLOs and the proof that they work."""

@@ -1,0 +1,1 @@
+"""The platform on this machine: which processes, in which order, how healthy."""
