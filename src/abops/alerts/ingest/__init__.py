@@ -1,0 +1,1 @@
+"""From what a source sends to events with an identity; pure."""

@@ -1,0 +1,293 @@
+"""What an alert becomes on its way to a person: event, alert, incident, delivery.
+
+Every value is frozen, so that a decision can be handed one without fear. Times are aware UTC.
+An `AlertEvent` is one thing a source said; an `Alert` is what is known of one fingerprint; an
+`Incident` is what people are told about.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from msgspec import Struct, field
+
+AlertStatus = Literal["firing", "resolved"]
+IncidentState = Literal["open", "acked", "resolved"]
+Severity = Literal["critical", "warning", "info"]
+ChannelType = Literal["slack", "pagerduty", "telegram", "email"]
+DeliveryState = Literal["pending", "sending", "retry", "done", "dead"]
+DeliveryKind = Literal["open", "rise", "update", "ack", "resolve", "fallback"]
+TimelineKind = Literal["opened", "joined", "rose", "acked", "quiet", "resolved", "told", "note"]
+EventKind = Literal["opened", "updated", "acked", "resolved", "delivered"]
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
+
+
+class Endpoints(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the outside systems answer. The defaults are the real providers."""
+
+    service_url: str = "http://127.0.0.1:9600"
+    """Where Alertmanager reaches this service."""
+    slack_api_url: str | None = None
+    """Base of Slack's Web API, ending in /api/. None: Slack itself."""
+    pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
+    """The full address events are sent to."""
+    telegram_url: str = "https://api.telegram.org"
+    """Base of the Bot API, without the token."""
+    smtp_host: str = "localhost"
+    smtp_port: int = 587
+    secrets_dir: str = "/etc/alertmanager/secrets"
+    """Folder of the secret files: ingest, slack, slack-webhook, pd-dev, telegram, smtp."""
+
+
+class ServiceSettings(Struct, frozen=True):
+    """How the alert service behaves; every number has its reason."""
+
+    resolve_after_s: float = 300
+    """Seconds without a firing member until an incident resolves: longer than a flap's pause."""
+    window_s: float = 600
+    """Seconds since an incident's last alert in which another of its service still joins it."""
+    heartbeat_timeout_s: float = 180
+    """Seconds of Watchdog silence until DeadMansSwitch: three missed minutes."""
+    page_fallback_after_s: float = 60
+    """Seconds until a page that its channel has not accepted goes to the fallback channels."""
+    reconcile_every_s: float = 60
+    """Seconds between two comparisons with Alertmanager's own list."""
+    vanished_after_s: float = 300
+    """Seconds an alert may be missing from Alertmanager until it counts as resolved."""
+    update_every_s: float = 2
+    """Seconds an incident's changes are collected before its message is edited."""
+    queue_limit: int = 20_000
+    """Alerts waiting to be stored; above it the service answers 503 and the source retries."""
+    stall_limit_s: float = 2
+    """Seconds a commit may take until new alerts are answered 503."""
+    volatile_labels: tuple[str, ...] = ("prometheus", "prometheus_replica", "replica")
+    """Labels that differ between twins which watch the same thing."""
+
+
+class AlertEvent(Struct, frozen=True):
+    """One thing a source said about one alert."""
+
+    key: bytes
+    """Identifies the statement: twins, repeats and retries carry the same one."""
+    fingerprint: str
+    """Identifies the alert: a hash of its labels without the volatile ones."""
+    status: AlertStatus
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at: datetime
+    ends_at: datetime | None
+    """When it ended. None while it fires."""
+    generator_url: str = ""
+
+
+class Alert(Struct, frozen=True):
+    """What is known of one fingerprint."""
+
+    fingerprint: str
+    name: str
+    severity: Severity
+    service: str
+    env: str
+    state: AlertStatus
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at: datetime
+    ends_at: datetime | None
+    ended_by: str = ""
+    """What ended it: its source, or `vanished`."""
+    generator_url: str = ""
+
+
+class Member(Struct, frozen=True):
+    """An alert within an incident, and why it joined."""
+
+    alert: Alert
+    reason: str
+    joined_at: datetime
+
+
+class TimelineEntry(Struct, frozen=True):
+    """Something that happened to an incident."""
+
+    at: datetime
+    kind: TimelineKind
+    text: str
+    actor: str = "abops"
+
+
+class OutboxItem(Struct, frozen=True):
+    """Something that has to be told to one channel, until the channel has said so."""
+
+    id: int
+    key: str
+    incident: int
+    channel: str
+    kind: DeliveryKind
+    severity: Severity
+    page: bool
+    """Whether this wakes somebody up: if it is not accepted in time, others are told."""
+    state: DeliveryState
+    attempts: int
+    created_at: datetime
+    next_at: datetime
+
+
+class Delivery(Struct, frozen=True):
+    """What became of an outbox item, for people."""
+
+    channel: str
+    kind: DeliveryKind
+    state: DeliveryState
+    attempts: int
+    created_at: datetime
+    delivered_at: datetime | None = None
+    latency_s: float | None = None
+    """Seconds from the first alert's start to the channel's answer."""
+    error: str = ""
+
+
+class IncidentSummary(Struct, frozen=True):
+    """One line of the list of incidents."""
+
+    number: int
+    title: str
+    state: IncidentState
+    severity: Severity
+    service: str
+    env: str
+    team: str
+    opened_at: datetime
+    updated_at: datetime
+    """When its last alert arrived or changed."""
+    alerts: int
+    firing: int
+    channels: tuple[str, ...] = ()
+    """Channels it was or is being told to."""
+    acked_at: datetime | None = None
+    acked_by: str = ""
+    resolved_at: datetime | None = None
+    recurs: int | None = None
+    """The resolved incident of the same service that came before it, within a day."""
+    revision: int = 0
+    """Grows with every change; a message of an older revision is out of date."""
+
+
+class IncidentDetail(Struct, frozen=True):
+    """Everything the page of one incident shows."""
+
+    summary: IncidentSummary
+    members: tuple[Member, ...]
+    """The alerts, firing ones first, at most as many as were asked for."""
+    timeline: tuple[TimelineEntry, ...]
+    deliveries: tuple[Delivery, ...]
+    runbook_url: str = ""
+    description: str = ""
+
+
+class ServiceEvent(Struct, frozen=True):
+    """What subscribers hear: an incident changed."""
+
+    kind: EventKind
+    number: int
+    at: datetime
+
+
+class IngestResult(Struct, frozen=True):
+    """What became of one webhook body."""
+
+    accepted: int
+    """Alerts stored by this request."""
+    duplicates: int
+    """Alerts that were known already: twins, repeats, retries."""
+    rejected: int
+    """Alerts that could not be read; they are kept for people to look at."""
+
+
+class Readiness(Struct, frozen=True):
+    """Whether the service can store what it is sent, and if not, why."""
+
+    ready: bool
+    reasons: tuple[str, ...] = ()
+
+
+class Channel(Struct, frozen=True):
+    """A place where people are told."""
+
+    name: str
+    type: ChannelType
+    secret_file: str = ""
+    """Name of the file that holds its token, key or password."""
+    address: str = ""
+    """Slack channel, Telegram chat."""
+    to: tuple[str, ...] = ()
+    sender: str = ""
+
+
+class Team(Struct, frozen=True):
+    """Who is told, and by which channels."""
+
+    name: str
+    page: str
+    chat: str
+    fallback: tuple[str, ...] = ()
+
+
+class Matcher(Struct, frozen=True):
+    """One condition on one label, in Alertmanager's notation."""
+
+    label: str
+    operator: Literal["=", "!=", "=~", "!~"]
+    value: str
+
+
+class Route(Struct, frozen=True):
+    """What matches goes to these channels or roles."""
+
+    match: str
+    matchers: tuple[Matcher, ...]
+    send: tuple[str, ...]
+
+
+class RouteTest(Struct, frozen=True):
+    """A set of labels and the channels it must reach."""
+
+    labels: dict[str, str]
+    expect: tuple[str, ...]
+
+
+class Routing(Struct, frozen=True):
+    """Who is told what: the inventory's view of it, as values."""
+
+    public_url: str
+    channels: dict[str, Channel]
+    teams: dict[str, Team]
+    routes: tuple[Route, ...]
+    owners: dict[str, str] = field(default_factory=dict)
+    """Team by service."""
+    summaries: tuple[str, ...] = ()
+    tests: tuple[RouteTest, ...] = ()
+
+
+class RouteDecision(Struct, frozen=True):
+    """Where an alert goes and why."""
+
+    team: str
+    channels: tuple[str, ...]
+    pages: frozenset[str]
+    """Those of the channels that wake somebody up."""
+    rule: int | None
+    """Position of the route that decided. None: no route matched, the team's chat is told."""
+    why: str
+
+
+class ServiceConfig(Struct, frozen=True):
+    """What one alert service is made from."""
+
+    env: str
+    routing: Routing
+    data_dir: Path
+    endpoints: Endpoints = Endpoints()
+    settings: ServiceSettings = ServiceSettings()
+    alertmanager_url: str | None = None
+    """Where to compare notes. None: only what arrives is known."""

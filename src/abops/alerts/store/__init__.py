@@ -1,0 +1,1 @@
+"""What the alert service keeps, and the only place that speaks SQL."""
