@@ -1,0 +1,192 @@
+// Draws the inbox from /_page whenever /_events tells of a change, and keeps the times fresh.
+"use strict";
+
+const NAMES = { slack: "Slack", pagerduty: "PagerDuty", telegram: "Telegram", email: "E-mail" };
+const MARKS = { critical: "●", warning: "▲", info: "○", resolved: "✓" };
+const SHOWN_ON_PHONE = 5;
+const FRESH_MS = 10_000;
+
+let skew = 0; // server's clock minus this one, in ms
+let lastPage = null;
+const opened = new Set(); // numbers of the messages whose text is unfolded
+const unfolded = new Set(); // channels whose older messages are shown on a phone
+
+function element(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("data-")) node.setAttribute(name, value);
+    else node[name] = value;
+  }
+  node.append(...children);
+  return node;
+}
+
+function ago(at) {
+  const seconds = Math.max(0, Math.round((Date.now() + skew - Date.parse(at)) / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} m ${String(seconds % 60).padStart(2, "0")} s ago`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, "0")} m ago`;
+  return `${Math.floor(hours / 24)} d ago`;
+}
+
+function moment(at) {
+  const absolute = new Date(at).toLocaleString(undefined, {
+    dateStyle: "medium", timeStyle: "long",
+  });
+  return element("time", { dateTime: at, title: absolute, tabIndex: 0 }, ago(at));
+}
+
+function severity(name) {
+  const known = name in MARKS ? name : "none";
+  const text = known === "none" ? "· message" : `${MARKS[name]} ${name}`;
+  return element("span", { className: "severity", "data-severity": known }, text);
+}
+
+function message(record) {
+  const item = element("li", { className: "message" });
+  if (Date.now() + skew - Date.parse(record.received_at) < FRESH_MS) item.dataset.new = "";
+  item.append(
+    element("div", { className: "row" }, severity(record.severity), moment(record.received_at)),
+    element("p", { className: "summary" }, record.summary),
+    element("p", { className: "where", title: record.destination },
+      `${record.action} → ${record.destination}`),
+  );
+  if (record.text.trim() !== record.summary.trim()) {
+    const details = element("details", { open: opened.has(record.number) },
+      element("summary", {}, "Full text"), element("pre", { tabIndex: 0 }, record.text));
+    details.addEventListener("toggle", () => {
+      if (details.open) opened.add(record.number);
+      else opened.delete(record.number);
+    });
+    item.append(details);
+  }
+  return item;
+}
+
+function channel(data) {
+  const name = NAMES[data.name] ?? data.name;
+  const header = element("header", {}, element("h2", {}, name));
+  if (data.mode !== "ok") {
+    header.append(element("span", { className: "mode" }, `▲ failing on purpose: ${data.mode}`));
+  }
+  header.append(element("span", { className: "count" }, `${data.total} received`));
+  const section = element("section", { className: "channel", "data-channel": data.name }, header);
+  section.setAttribute("aria-label", name);
+  if (data.received.length === 0) {
+    section.append(element("p", { className: "quiet" },
+      "Nothing yet. A page shows here as soon as it is accepted; `make demo` causes one."));
+    return section;
+  }
+  const phone = matchMedia("(max-width: 640px)").matches && !unfolded.has(data.name);
+  const shown = phone ? data.received.slice(0, SHOWN_ON_PHONE) : data.received;
+  section.append(element("ol", {}, ...shown.map(message)));
+  if (shown.length < data.received.length) {
+    const more = element("button", { type: "button", className: "more" },
+      `Show ${data.received.length - shown.length} older`);
+    more.addEventListener("click", () => {
+      unfolded.add(data.name);
+      draw(lastPage);
+    });
+    section.append(more);
+  }
+  return section;
+}
+
+function drawViolations(page) {
+  const box = document.getElementById("violations");
+  const wasOpen = box.querySelector("details")?.open ?? false;
+  if (page.violations_total === 0) {
+    delete box.dataset.some;
+    box.replaceChildren(element("p", { className: "quiet" },
+      "✓ No request was refused: every limit and format was kept."));
+    return;
+  }
+  box.dataset.some = "";
+  const noun = page.violations_total === 1 ? "request was" : "requests were";
+  const items = page.violations.map((violation) => element("li", {},
+    moment(violation.received_at),
+    element("span", {}, NAMES[violation.channel] ?? violation.channel),
+    element("span", {}, [
+      violation.kind === "limit" ? `over the limit: ${violation.rule}` : violation.rule,
+      violation.destination && `→ ${violation.destination}`,
+      violation.detail,
+    ].filter(Boolean).join("  "))));
+  box.replaceChildren(element("details", { open: wasOpen },
+    element("summary", {}, `▲ ${page.violations_total} ${noun} refused`),
+    element("ol", {}, ...items)));
+}
+
+function draw(page) {
+  lastPage = page;
+  skew = Date.parse(page.now) - Date.now();
+  const box = document.getElementById("channels");
+  const scrolled = new Map([...box.querySelectorAll("section")].map((section) =>
+    [section.dataset.channel, section.querySelector("ol")?.scrollTop ?? 0]));
+  box.replaceChildren(...page.channels.map(channel));
+  for (const section of box.querySelectorAll("section")) {
+    const list = section.querySelector("ol");
+    if (list) list.scrollTop = scrolled.get(section.dataset.channel) ?? 0;
+  }
+  drawViolations(page);
+}
+
+let pending = false;
+let again = false;
+async function refresh() {
+  if (pending) {
+    again = true;
+    return;
+  }
+  pending = true;
+  try {
+    const response = await fetch("/_page");
+    draw(await response.json());
+  } catch {
+    state("stale", "no answer; the last picture stays");
+  } finally {
+    pending = false;
+  }
+  if (again) {
+    again = false;
+    refresh();
+  }
+}
+
+function state(name, text) {
+  const live = document.getElementById("live");
+  live.dataset.state = name;
+  live.textContent = text;
+}
+
+function listen() {
+  const events = new EventSource("/_events");
+  events.addEventListener("open", () => state("live", "live"));
+  events.addEventListener("message", refresh);
+  events.addEventListener("error", () => state("stale", "connection lost, trying again"));
+}
+
+function theme() {
+  const root = document.documentElement;
+  const saved = localStorage.getItem("theme");
+  if (saved) root.dataset.theme = saved;
+  document.getElementById("theme").addEventListener("click", () => {
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    localStorage.setItem("theme", root.dataset.theme);
+  });
+}
+
+setInterval(() => {
+  for (const time of document.querySelectorAll("time")) time.textContent = ago(time.dateTime);
+  for (const item of document.querySelectorAll(".message[data-new]")) {
+    const at = item.querySelector("time").dateTime;
+    if (Date.now() + skew - Date.parse(at) >= FRESH_MS) delete item.dataset.new;
+  }
+}, 1000);
+theme();
+refresh();
+listen();
