@@ -185,7 +185,9 @@ def configure_tracing(
     """Trace this process and send its spans to `otlp_endpoint` (base URL, OTLP over HTTP).
 
     None takes OTEL_EXPORTER_OTLP_ENDPOINT; when that is empty too, ids are drawn and carried
-    but no span is sent.
+    but no span is sent. OpenTelemetry's global provider stays unset on purpose: FastAPI (from
+    0.163) and other libraries begin to trace on their own when they find one, which doubles
+    every server span and costs more than the whole middleware.
     """
     global _current  # noqa: PLW0603 - one per process, as the tracer provider is
     endpoint = otlp_endpoint or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
@@ -196,5 +198,4 @@ def configure_tracing(
     }
     exporter = otlp_exporter(endpoint) if endpoint else None
     _current = Tracing(resource, sample_ratio=sample_ratio, exporter=exporter)
-    trace.set_tracer_provider(_current.provider)
     return _current
