@@ -5,15 +5,15 @@ Written by hand because every request pays for it: what the stock instrumentatio
 when the router has chosen it, so the label is the template and never a path with an id in it.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from time import perf_counter, time_ns
-from typing import TypedDict
+from time import perf_counter
 
-from opentelemetry.context import attach, detach
-from opentelemetry.trace import SpanKind, set_span_in_context
+from opentelemetry.trace import SpanKind
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram
 
 from abops_instrument import tracing
@@ -22,6 +22,7 @@ from abops_instrument.loop_lag import watch_loop_lag
 from abops_instrument.processes import require_one_process
 from abops_instrument.propagation import RemoteSpan, parse_traceparent
 from abops_instrument.series import families
+from abops_instrument.work import Work
 
 UNMATCHED = "unmatched"
 OTHER_METHOD = "_OTHER"
@@ -98,7 +99,6 @@ class InstrumentMiddleware:
             return send(message)
 
         error: BaseException | None = None
-        token = attach(set_span_in_context(request.span))
         self._active.inc()
         try:
             await self._app(scope, receive, observed)
@@ -107,8 +107,8 @@ class InstrumentMiddleware:
             raise
         finally:
             self._active.dec()
-            detach(token)
             self._finish(request, status, error)
+            request.leave()
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -123,7 +123,7 @@ class InstrumentMiddleware:
             with suppress(asyncio.CancelledError):
                 await lag
 
-    def _finish(self, request: "_Request", status: int, error: BaseException | None) -> None:
+    def _finish(self, request: _Request, status: int, error: BaseException | None) -> None:
         duration = perf_counter() - request.started
         if error is not None:
             if isinstance(error, asyncio.CancelledError):
@@ -137,13 +137,15 @@ class InstrumentMiddleware:
         if child is None:
             child = self._child(method, route, status)
         failed = status >= SERVER_ERROR or (error is not None and status != CLIENT_GONE)
-        if request.is_sampled:
-            child.observe(duration, request.exemplar())
-            request.end(f"{method} {route}", route, status, error, failed=failed)
-        else:
-            child.observe(duration)
-            if failed or duration > self._slow_after_s:
-                request.end_late(f"{method} {route}", route, status, error, failed=failed)
+        is_slow = duration > self._slow_after_s
+        child.observe(duration, request.exemplar() if request.is_sampled else None)
+        if request.is_sampled or failed or is_slow:
+            attributes: dict[str, str | int | bool] = {
+                "http.request.method": method,
+                "http.route": route,
+                "http.response.status_code": status,
+            }
+            request.end(f"{method} {route}", attributes, error=error, failed=failed, wanted=is_slow)
         if self._access_log is not None:
             request.log(self._access_log, route, status, duration)
 
@@ -155,92 +157,33 @@ class InstrumentMiddleware:
         return child
 
 
-class _Request:
-    """One request's place in its trace."""
+class _Request(Work):
+    """One request."""
 
-    __slots__ = (
-        "is_sampled", "method", "process", "remote", "root_path", "scope", "span", "span_id",
-        "start_ns", "started", "trace_id",
-    )  # fmt: skip
+    __slots__ = ("method", "root_path", "scope")
 
     def __init__(self, scope: Scope, process: tracing.Tracing) -> None:
-        self.started = perf_counter()
-        self.start_ns = time_ns()
-        self.scope = scope
-        self.process = process
-        self.root_path: str = scope.get("root_path", "")
         method = scope["method"]
         self.method: str = method if method in _METHODS else OTHER_METHOD
-        self.remote = _caller(scope)
-        self.trace_id, self.span_id, self.is_sampled = process.draw(self.remote)
-        if self.is_sampled:
-            self.span = process.start(self.method, SpanKind.SERVER, **self._place())
-        else:
-            self.span = tracing.unsampled(self.trace_id, self.span_id)
-
-    def _place(self) -> "_Place":
-        return {
-            "trace_id": self.trace_id,
-            "span_id": self.span_id,
-            "remote": self.remote,
-            "start_ns": self.start_ns,
-        }
-
-    def exemplar(self) -> dict[str, str]:
-        return {"trace_id": f"{self.trace_id:032x}", "span_id": f"{self.span_id:016x}"}
-
-    def _attributes(self, route: str, status: int) -> dict[str, str | int | bool]:
-        return {
-            "http.request.method": self.method,
-            "http.route": route,
-            "http.response.status_code": status,
-        }
-
-    def end(
-        self, name: str, route: str, status: int, error: BaseException | None, *, failed: bool
-    ) -> None:
-        span = self.span
-        span.update_name(name)
-        span.set_attributes(self._attributes(route, status))
-        tracing.finish(span, error=error, failed=failed)
-
-    def end_late(
-        self, name: str, route: str, status: int, error: BaseException | None, *, failed: bool
-    ) -> None:
-        self.process.emit_late(
-            name,
-            SpanKind.SERVER,
-            **self._place(),
-            attributes=self._attributes(route, status),
-            error=error,
-            failed=failed,
-        )
+        super().__init__(self.method, SpanKind.SERVER, _caller(scope), process)
+        self.scope = scope
+        self.root_path: str = scope.get("root_path", "")
 
     def log(self, logger: logging.Logger, route: str, status: int, duration: float) -> None:
-        token = attach(set_span_in_context(self.span))
-        try:
-            logger.info(
-                "%s %s %d",
-                self.method,
-                route,
-                status,
-                extra={
-                    "dataset": "api.access",
-                    "event.duration": round(duration * 1e9),
-                    "http.request.method": self.method,
-                    "http.response.status_code": status,
-                    "http.route": route,
-                },
-            )
-        finally:
-            detach(token)
-
-
-class _Place(TypedDict):
-    trace_id: int
-    span_id: int
-    remote: RemoteSpan | None
-    start_ns: int
+        """Write the access line."""
+        logger.info(
+            "%s %s %d",
+            self.method,
+            route,
+            status,
+            extra={
+                "dataset": "api.access",
+                "event.duration": round(duration * 1e9),
+                "http.request.method": self.method,
+                "http.response.status_code": status,
+                "http.route": route,
+            },
+        )
 
 
 def _caller(scope: Scope) -> RemoteSpan | None:

@@ -9,7 +9,6 @@ buckets, plus sum, count and +Inf.
 """
 
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Generic, Literal, TypeVar, cast
 
@@ -217,7 +216,7 @@ class Families:
         )
 
 
-_families: weakref.WeakKeyDictionary[CollectorRegistry, Families] = weakref.WeakKeyDictionary()
+_families: dict[CollectorRegistry, Families] = {}
 _families_lock = threading.Lock()
 
 
