@@ -1,0 +1,125 @@
+"""The alert service's web application: the API for machines and the console for people.
+
+The routes are made elsewhere; here they are put together behind one guard, with answers to
+errors in the caller's language: a page for a person, a document for a program.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+from abops.alerts.service import AlertService
+from abops.entry.web.assets import Assets
+from abops.entry.web.console import Pages, console_router
+from abops.entry.web.guard import Guard
+from abops.entry.web.runbooks import Runbooks
+from abops.kernel.clock import Clock, SystemClock
+from abops.kernel.errors import OpsError
+
+COMPRESS_ABOVE: Final = 1024
+COMPRESS_LEVEL: Final = 5
+"""Level 9 costs three times the CPU for two per cent."""
+
+
+class PageMissingError(OpsError):
+    """There is no page at this address."""
+
+    hint = "Check the address, or start from the list of incidents."
+
+
+class BrokenPageError(OpsError):
+    """This page could not be made."""
+
+    hint = "The service's log has the reason. Alerts are taken and people are told regardless."
+
+
+STATUS_OF: Final = {
+    "IncidentUnknownError": 404,
+    "RunbookMissingError": 404,
+    "FormTooLargeError": 413,
+}
+
+
+def create_app(
+    service: AlertService,
+    *,
+    clock: Clock | None = None,
+    inbox_url: str | None = None,
+    runbooks: Path | None = None,
+) -> FastAPI:
+    """Return the application around `service`, which runs as long as the application does.
+
+    `inbox_url` is where the channel servers show what they received, when they run; `runbooks`
+    is the folder of the runbooks, the checkout's when None.
+    """
+    assets = Assets()
+    pages = Pages(clock or SystemClock(), assets, env=service.config.env, inbox_url=inbox_url)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = FastAPI(
+        title="AnalyticBot Ops",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.include_router(console_router(service, pages, Runbooks(runbooks)))
+
+    @app.get("/static/{version}/{name:path}", include_in_schema=False)
+    async def static(request: Request, version: str, name: str) -> Response:
+        found = assets.response(version, name, request.headers)
+        return found or PlainTextResponse("not found\n", 404)
+
+    _answer_errors(app, pages)
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_ABOVE, compresslevel=COMPRESS_LEVEL)
+    app.add_middleware(Guard, hosts=_own_hosts(service))
+    return app
+
+
+def _own_hosts(service: AlertService) -> set[str]:
+    """Return the host names that the configuration gives this service."""
+    urls = (service.config.routing.public_url, service.config.endpoints.service_url)
+    return {host for url in urls if (host := urlsplit(url).hostname)}
+
+
+def _answer_errors(app: FastAPI, pages: Pages) -> None:
+    """Turn what goes wrong into a page for people and a document for programs."""
+
+    def answer(request: Request, error: OpsError, status: int) -> Response:
+        if request.url.path.startswith("/v1/"):
+            return JSONResponse({"error": str(error), "hint": error.hint}, status)
+        return pages.problem(request, error, status)
+
+    @app.exception_handler(OpsError)
+    async def known(request: Request, error: OpsError) -> Response:
+        return answer(request, error, STATUS_OF.get(type(error).__name__, 500))
+
+    @app.exception_handler(RequestValidationError)
+    async def unreadable(request: Request, _: RequestValidationError) -> Response:
+        return answer(request, PageMissingError(), 404)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:  # noqa: PLR2004
+            return answer(request, PageMissingError(), 404)
+        return answer(request, OpsError(str(error.detail), hint="Go back."), error.status_code)
+
+    @app.exception_handler(Exception)
+    async def unknown(request: Request, _: Exception) -> Response:
+        return answer(request, BrokenPageError(), 500)

@@ -1,0 +1,59 @@
+// j k move, o opens, a acknowledges, / searches, g i goes home, n shows what is new, ? helps.
+import { showNew } from "./live.js";
+import { openHelp } from "./preferences.js";
+
+const CHORD_MS = 1000;
+let chordAt = 0;
+
+const links = () => [...document.querySelectorAll("[data-rows] a[data-open]")];
+
+function move(step) {
+  const all = links();
+  if (!all.length) return;
+  const at = all.indexOf(document.activeElement);
+  const next = at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + step, 0), all.length - 1);
+  all[next].focus({ focusVisible: true });
+  all[next].closest("tr").scrollIntoView({ block: "nearest" });
+}
+
+function currentNumber() {
+  const row = document.activeElement?.closest("tr[data-key]");
+  return row?.dataset.key ?? document.querySelector("main form.ack-big")?.dataset.ack;
+}
+
+function isTyping(target) {
+  return target.matches("input, textarea, select, [contenteditable]");
+}
+
+export function listenForKeys({ acknowledge }) {
+  const actions = {
+    j: () => move(1),
+    k: () => move(-1),
+    o: () => document.activeElement?.closest("tr[data-key]")?.querySelector("a[data-open]").click(),
+    a: () => {
+      const number = currentNumber();
+      if (number) acknowledge(number);
+    },
+    n: showNew,
+    g: () => { chordAt = performance.now(); },
+    i: () => { if (performance.now() - chordAt < CHORD_MS) location.assign("/incidents"); },
+    "/": () => {
+      const search = document.getElementById("search");
+      search.focus();
+      search.select();
+    },
+    "?": openHelp,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (isTyping(event.target)) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    if (document.querySelector("dialog[open]")) return;
+    const action = actions[event.key];
+    if (!action) return;
+    if (event.key !== "i" && event.key !== "o") event.preventDefault();
+    action();
+  });
+}

@@ -1,0 +1,170 @@
+// Hears that something changed, fetches this page again and patches what differs.
+//
+// Parts marked data-live are replaced; the list is patched row by row, and its order changes
+// only when nobody is on it: nothing may jump away under a pointer or a finger.
+import { age, noteServerTime, refreshTimes, secondsSince } from "./time.js";
+
+const GATHER_MS = 200;     // a burst of events costs one fetch
+const PAUSE_MS = 1000;     // at most one fetch a second
+const AGAIN_MS = 3000;     // after the stream was refused
+const STALE_TICK_MS = 1000;
+
+let waiting;               // the page fetched last, when its list could not be shown
+let timer;
+let lastFetch = 0;
+let lastGood;              // server time of what is on the screen
+let staleTimer;
+
+export async function refresh() {
+  clearTimeout(timer);
+  timer = undefined;
+  lastFetch = performance.now();
+  let page;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return;
+    page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch {
+    return; // the last good picture stays; the stream's state says how old it is
+  }
+  lastGood = page.getElementById("live")?.dataset.at ?? lastGood;
+  noteServerTime(lastGood);
+  patch(page);
+  refreshTimes();
+}
+
+function refreshSoon() {
+  if (timer) return;
+  const pause = Math.max(GATHER_MS, PAUSE_MS - (performance.now() - lastFetch));
+  timer = setTimeout(refresh, pause);
+}
+
+function patch(page) {
+  document.title = page.title;
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const fresh = page.querySelector(`[data-live="${part.dataset.live}"]`);
+    if (!fresh) continue;
+    if (part.hasAttribute("data-list")) patchList(part, fresh, page);
+    else replacePart(part, fresh);
+  }
+}
+
+function replacePart(part, fresh) {
+  if (part.contains(document.activeElement) && document.activeElement.matches("input")) return;
+  const focus = part.contains(document.activeElement) ? document.activeElement.tagName : null;
+  part.className = fresh.className;
+  part.replaceChildren(...fresh.cloneNode(true).childNodes);
+  if (focus) part.querySelector(focus)?.focus();
+}
+
+function patchList(part, fresh, page) {
+  const here = rowsOf(part), there = rowsOf(fresh);
+  for (const [key, row] of there) {
+    const old = here.get(key);
+    if (old && old.dataset.rev !== row.dataset.rev) patchRow(old, row);
+  }
+  const before = [...here.keys()], after = [...there.keys()];
+  if (before.join() === after.join()) return settle();
+  if (!here.size || mayMove(part)) return showList(part, fresh);
+  for (const [key, row] of here) row.classList.toggle("is-gone", !there.has(key));
+  offer(page, after.filter((key) => !here.has(key)).length);
+}
+
+function rowsOf(part) {
+  return new Map([...part.querySelectorAll("tr[data-key]")].map((row) => [row.dataset.key, row]));
+}
+
+function patchRow(old, row) {
+  const focused = old.contains(document.activeElement);
+  old.className = row.className;
+  old.dataset.rev = row.dataset.rev;
+  const copy = row.cloneNode(true);
+  [...old.cells].forEach((cell, index) => {
+    // The link keeps its identity, so that focus and a click under way survive.
+    if (cell.classList.contains("c-title")) {
+      const text = copy.cells[index].querySelector("a").textContent;
+      const link = cell.querySelector("a");
+      if (link.textContent !== text) link.textContent = text;
+    } else {
+      cell.replaceWith(copy.cells[index].cloneNode(true));
+    }
+  });
+  if (focused && !old.contains(document.activeElement)) old.querySelector("a[data-open]").focus();
+}
+
+// Nobody is on the list: no pointer over it, no row chosen, at its top. A finger shows no
+// hover, so with touch the list never moves by itself.
+function mayMove(part) {
+  return matchMedia("(hover: hover)").matches && !part.matches(":hover")
+    && !part.contains(document.activeElement) && scrollY < 40;
+}
+
+function showList(part, fresh) {
+  const known = new Set(rowsOf(part).keys());
+  const chosen = document.activeElement?.closest("tr[data-key]")?.dataset.key;
+  part.replaceChildren(...fresh.cloneNode(true).childNodes);
+  for (const [key, row] of rowsOf(part)) if (known.size && !known.has(key)) row.classList.add("is-fresh");
+  if (chosen) part.querySelector(`tr[data-key="${chosen}"] a[data-open]`)?.focus();
+  settle();
+}
+
+function offer(page, count) {
+  waiting = page;
+  const bar = document.getElementById("newbar");
+  bar.textContent = count ? `${count} new: show` : "The order changed: show";
+  bar.hidden = false;
+}
+
+function settle() {
+  waiting = undefined;
+  const bar = document.getElementById("newbar");
+  if (bar) bar.hidden = true;
+}
+
+export function showNew() {
+  const part = document.querySelector("[data-list]");
+  if (!waiting || !part) return;
+  showList(part, waiting.querySelector("[data-list]"));
+  refreshTimes();
+  scrollTo(0, 0);
+}
+
+function say(state, text) {
+  const live = document.getElementById("live");
+  live.dataset.state = state;
+  live.querySelector(".live-text").textContent = text;
+}
+
+function isLive() {
+  clearInterval(staleTimer);
+  staleTimer = undefined;
+  say("live", "Live");
+}
+
+function isStale() {
+  const tell = () => say("stale", `Reconnecting, data ${age(secondsSince(lastGood))} old`);
+  tell();
+  staleTimer ??= setInterval(tell, STALE_TICK_MS);
+}
+
+function connect() {
+  const stream = new EventSource("/v1/events");
+  stream.onopen = () => {
+    isLive();
+    refreshSoon(); // whatever happened before the stream began
+  };
+  stream.onmessage = refreshSoon;
+  for (const kind of ["opened", "updated", "acked", "resolved", "delivered", "incident"]) {
+    stream.addEventListener(kind, refreshSoon);
+  }
+  stream.onerror = () => {
+    isStale();
+    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+  };
+}
+
+export function keepCurrent() {
+  lastGood = document.getElementById("live")?.dataset.at;
+  document.getElementById("newbar")?.addEventListener("click", showNew);
+  if (document.querySelector("[data-live]")) connect();
+}

@@ -1,0 +1,265 @@
+"""What the pages show: pure functions from incidents to rows, counts and words.
+
+The list answers two questions in five seconds: which incident first, and why. So what is open
+comes before what somebody already takes care of, and critical before warning; age decides last.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, TypeVar, get_args
+from urllib.parse import urlencode, urlsplit
+
+from msgspec import Struct
+
+from abops.alerts.model import (
+    SEVERITIES,
+    Alert,
+    IncidentDetail,
+    IncidentState,
+    IncidentSummary,
+    Severity,
+    TimelineEntry,
+)
+from abops.kernel.quantities import QuantityError, parse_duration
+
+T = TypeVar("T", bound=str)
+Show = Literal["active", "open", "acked", "resolved", "all"]
+SHOWN: Final[tuple[Show, ...]] = get_args(Show)
+RANGES: Final = ("1h", "6h", "24h", "7d", "30d")
+PAGE_SIZE: Final = 100
+GAP: Final = timedelta(minutes=5)
+"""A silence in a timeline from which on it is told."""
+_STATE_RANK: Final = {"open": 0, "acked": 1, "resolved": 2}
+_SEVERITY_RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+_STATES_OF: Final[dict[Show, frozenset[IncidentState]]] = {
+    "active": frozenset({"open", "acked"}),
+    "open": frozenset({"open"}),
+    "acked": frozenset({"acked"}),
+    "resolved": frozenset({"resolved"}),
+    "all": frozenset({"open", "acked", "resolved"}),
+}
+
+
+class ListQuery(Struct, frozen=True):
+    """What the address of the list asks for. A value it does not know counts as not given."""
+
+    show: Show = "active"
+    severity: Severity | None = None
+    service: str = ""
+    env: str = ""
+    since: str = "24h"
+    page: int = 1
+
+    def params(self, **changes: str | int) -> dict[str, str | int]:
+        """Return the parameters of the address, defaults left out."""
+        given: dict[str, str | int] = {
+            "state": self.show,
+            "severity": self.severity or "",
+            "service": self.service,
+            "env": self.env,
+            "since": self.since,
+            "page": self.page,
+        }
+        defaults = {"state": "active", "since": "24h", "page": 1}
+        if changes.keys() - {"page"}:
+            given["page"] = 1
+        given |= changes
+        return {k: v for k, v in given.items() if v != defaults.get(k, "")}
+
+    def url(self, **changes: str | int) -> str:
+        """Return the address of the list with some parameters changed."""
+        params = urlencode(self.params(**changes))
+        return f"/incidents?{params}" if params else "/incidents"
+
+    @property
+    def filters(self) -> bool:
+        """Whether something beside state and time is asked for."""
+        return bool(self.severity or self.service or self.env)
+
+
+class IncidentList(Struct, frozen=True):
+    """The list page's content."""
+
+    query: ListQuery
+    rows: tuple[IncidentSummary, ...]
+    matched: int
+    counts: Mapping[Show, int]
+    """Incidents by state, other filters applied."""
+    open_by_severity: Mapping[str, int]
+    alerts: int
+    """Alerts in the incidents that are not resolved."""
+    active: int
+    mtta: timedelta | None
+    """Mean time from an incident's opening to its acknowledgement. None: nothing was acked."""
+    services: tuple[str, ...]
+    envs: tuple[str, ...]
+
+    @property
+    def first(self) -> int:
+        """Position of the first row shown, from one."""
+        return (self.query.page - 1) * PAGE_SIZE + 1
+
+    @property
+    def last(self) -> int:
+        """Position of the last row shown."""
+        return self.first + len(self.rows) - 1
+
+
+def read_query(params: Mapping[str, str]) -> ListQuery:
+    """Read the address: whatever cannot be read falls back to its default."""
+    page = params.get("page", "")
+    return ListQuery(
+        show=_one_of(params.get("state"), SHOWN) or "active",
+        severity=_one_of(params.get("severity"), SEVERITIES),
+        service=params.get("service", "")[:253],
+        env=params.get("env", "")[:253],
+        since=_range(params.get("since", "")),
+        page=max(1, int(page)) if page.isdecimal() and len(page) < 6 else 1,  # noqa: PLR2004
+    )
+
+
+def list_incidents(
+    incidents: Sequence[IncidentSummary], query: ListQuery, now: datetime
+) -> IncidentList:
+    """Return what the list page shows of all incidents that are known."""
+    start = now - parse_duration(query.since)
+    recent = [i for i in incidents if i.resolved_at is None or i.resolved_at >= start]
+    chosen = [i for i in recent if _matches(i, query)]
+    by_state = Counter(i.state for i in chosen)
+    wanted = _STATES_OF[query.show]
+    rows = sorted((i for i in chosen if i.state in wanted), key=_urgency)
+    page = min(query.page, max(1, -(-len(rows) // PAGE_SIZE)))
+    query = _on_page(query, page)
+    active = [i for i in chosen if i.state != "resolved"]
+    return IncidentList(
+        query=query,
+        rows=tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]),
+        matched=len(rows),
+        counts={s: sum(by_state[state] for state in _STATES_OF[s]) for s in SHOWN},
+        open_by_severity=Counter(i.severity for i in active if i.state == "open"),
+        alerts=sum(i.alerts for i in active),
+        active=len(active),
+        mtta=mean_time_to_ack(i for i in chosen if i.opened_at >= start),
+        services=tuple(sorted({i.service for i in recent} | ({query.service} - {""}))),
+        envs=tuple(sorted({i.env for i in incidents} | ({query.env} - {""}))),
+    )
+
+
+def reason_of(detail: IncidentDetail) -> Alert | None:
+    """Return the alert that best says why people were told: the worst one, then the first."""
+    return min(
+        (member.alert for member in detail.members),
+        key=lambda alert: (_SEVERITY_RANK[alert.severity], alert.starts_at, alert.name),
+        default=None,
+    )
+
+
+def with_gaps(
+    timeline: Sequence[TimelineEntry],
+) -> list[tuple[timedelta | None, TimelineEntry]]:
+    """Return the entries, each with the silence before it when that is worth telling."""
+    result: list[tuple[timedelta | None, TimelineEntry]] = []
+    before = None
+    for entry in timeline:
+        gap = entry.at - before if before else timedelta()
+        result.append((gap if gap >= GAP else None, entry))
+        before = entry.at
+    return result
+
+
+def mean_time_to_ack(incidents: Iterable[IncidentSummary]) -> timedelta | None:
+    """Return the mean time from opening to acknowledgement of those that were acknowledged."""
+    times = [i.acked_at - i.opened_at for i in incidents if i.acked_at is not None]
+    return sum(times, timedelta()) / len(times) if times else None
+
+
+def find_incidents(incidents: Sequence[IncidentSummary], words: str) -> tuple[IncidentSummary, ...]:
+    """Return the incidents whose number, service, title or environment has every word."""
+    needles = words.casefold().split()
+    if not needles:
+        return ()
+    return tuple(
+        sorted(
+            (i for i in incidents if all(needle in _searchable(i) for needle in needles)),
+            key=_urgency,
+        )
+    )
+
+
+def incident_number(words: str) -> int | None:
+    """Return the number in `INC-42`, `inc42`, `#42` or `42`. None: it is not a number."""
+    digits = words.strip().casefold().removeprefix("inc").lstrip("-# ")
+    return int(digits) if digits.isdecimal() and len(digits) < 16 else None  # noqa: PLR2004
+
+
+def ago(elapsed: timedelta) -> str:
+    """Write an age so that it can be taken in at a glance: 12 s, 2 m, 1h 04m, 3d 02h."""
+    seconds = max(0, int(elapsed.total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if not minutes:
+        return f"{seconds} s"
+    if not hours:
+        return f"{minutes} m"
+    if not days:
+        return f"{hours}h {minutes % 60:02d}m"
+    return f"{days}d {hours % 24:02d}h"
+
+
+def absolute(moment: datetime) -> str:
+    """Write a moment in full, zone included."""
+    return f"{moment.astimezone(UTC):%a %Y-%m-%d %H:%M:%S} UTC"
+
+
+def web_address(url: str) -> str:
+    """Return `url` when a browser may be sent there, else nothing."""
+    return url if urlsplit(url).scheme in {"http", "https"} else ""
+
+
+def short_count(number: int) -> str:
+    """Write a count in at most four figures: 950, 1.2k, 14k, 2.3M."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            value = number / size
+            return f"{value:.0f}{unit}" if value >= 10 else f"{value:.1f}{unit}"  # noqa: PLR2004
+    return str(number)
+
+
+def _one_of(value: str | None, known: tuple[T, ...]) -> T | None:
+    return next((name for name in known if name == value), None)
+
+
+def _range(text: str) -> str:
+    try:
+        return text if text and parse_duration(text) else "24h"
+    except (QuantityError, OverflowError):
+        return "24h"
+
+
+def _matches(incident: IncidentSummary, query: ListQuery) -> bool:
+    return (
+        (query.severity is None or incident.severity == query.severity)
+        and query.service in {"", incident.service}
+        and query.env in {"", incident.env}
+    )
+
+
+def _urgency(incident: IncidentSummary) -> tuple[int, int, float]:
+    return (
+        _STATE_RANK[incident.state],
+        _SEVERITY_RANK[incident.severity],
+        -incident.opened_at.timestamp(),
+    )
+
+
+def _searchable(incident: IncidentSummary) -> str:
+    return (
+        f"inc-{incident.number} {incident.service} {incident.title} "
+        f"{incident.env} {incident.severity} {incident.state}"
+    ).casefold()
+
+
+def _on_page(query: ListQuery, page: int) -> ListQuery:
+    if page == query.page:
+        return query
+    return ListQuery(query.show, query.severity, query.service, query.env, query.since, page)
