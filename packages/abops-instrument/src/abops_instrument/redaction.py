@@ -11,7 +11,7 @@ import re
 MASK = "***"
 
 _TELEGRAM = r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}"
-_JWT = r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"
+_JWT = r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"
 _AUTHORIZATION = (
     r"(?P<auth>(?i:authorization)[\"']?\s*[:=]\s*[\"']?)"
     r"(?:(?i:bearer|basic|token|digest|negotiate|apikey)\s+)?[^\s\"',;*][^\s\"',;]*"
@@ -33,7 +33,10 @@ def redact(text: str) -> str:
     """Return `text` with every secret and personal number replaced by `***`."""
     if _SUSPECT.search(text) is None:
         return text
-    return _SENSITIVE.sub(_mask, text)
+    masked = _SENSITIVE.sub(_mask, text)
+    while masked != text:  # where secrets touch, masking one lets the next be seen
+        text, masked = masked, _SENSITIVE.sub(_mask, masked)
+    return masked
 
 
 def _mask(match: re.Match[str]) -> str:

@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 OVERFLOW = "_overflow"
 SERIES_PER_PROCESS = 1_500
 SERIES_PER_METRIC = 1_200
+OVERFLOW_RESERVE = 200  # the overflow children of metrics that are declared later
 RUNTIME_SERIES = 40  # process_*, python_gc_*, python_info: about 25 on Linux, some air
 
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -39,10 +40,14 @@ class Budget:
 
     def take(self, series: int) -> bool:
         """Reserve `series` if they fit."""
-        if self.used + series > self._limit:
+        if self.used + series > self._limit - OVERFLOW_RESERVE:
             return False
         self.used += series
         return True
+
+    def take_anyway(self, series: int) -> None:
+        """Reserve `series` for an overflow child: it must exist, or observations were lost."""
+        self.used += series
 
 
 class Family(Generic[Metric]):
@@ -70,7 +75,7 @@ class Family(Generic[Metric]):
         self._children: dict[tuple[str, ...], Metric] = {}
         # The child that takes everything which does not fit is paid for at the start.
         self.series = cost
-        budget.take(cost)
+        budget.take_anyway(cost)
         if width == 0:
             self._children[()] = metric
 
