@@ -1,0 +1,3 @@
+"""The processes of AnalyticBot."""
+
+VERSION = "4.6.0"

@@ -1,0 +1,1 @@
+"""The HTTP service that customers' browsers talk to."""

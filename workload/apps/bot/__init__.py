@@ -1,0 +1,1 @@
+"""The Telegram bot, and the tasks that speak for it."""

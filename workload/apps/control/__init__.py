@@ -1,0 +1,1 @@
+"""The panel of fault switches, for demonstrations and tests only."""

@@ -1,0 +1,1 @@
+"""The database: tables, engines, and which schema the code needs."""

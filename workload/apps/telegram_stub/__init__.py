@@ -1,0 +1,1 @@
+"""A Telegram Bot API on loopback, for demonstrations and tests only."""

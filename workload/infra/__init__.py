@@ -1,0 +1,1 @@
+"""What carries the work between the processes."""

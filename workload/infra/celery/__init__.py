@@ -1,0 +1,1 @@
+"""Queues, schedule and the tasks of the house."""
