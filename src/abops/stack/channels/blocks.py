@@ -93,6 +93,25 @@ def text_of(content: Mapping[str, Any]) -> str:
     return ""
 
 
+def lines_of(content: Mapping[str, Any]) -> str:
+    """Return every text of the message, a line each, buttons in brackets."""
+    lines = [str(content.get("text") or "")]
+    for attachment in listed(content, "attachments"):
+        if isinstance(attachment, dict):
+            names = ("pretext", "title", "text", "fallback")
+            lines += [str(attachment[name]) for name in names if attachment.get(name)]
+    for block in listed(content, "blocks"):
+        if not isinstance(block, dict):
+            continue
+        lines.append(_text(block.get("text")))
+        lines += [_text(field) for field in block.get("fields") or []]
+        for element in [*(block.get("elements") or []), block.get("accessory")]:
+            if isinstance(element, dict):
+                label = _text(element.get("text"))
+                lines.append(f"[{label}]" if label else str(element.get("text") or ""))
+    return "\n".join(dict.fromkeys(line for line in lines if line))
+
+
 def _faults_of(block: object, at: str) -> Iterator[tuple[str, bool]]:
     """Yield what is wrong with `block` and whether it is a matter of size."""
     if not isinstance(block, dict) or block.get("type") not in _KNOWN_BLOCKS:

@@ -7,18 +7,22 @@ and fetches the records as JSON. It also takes the orders for the mail server, w
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from abops.stack.channels import slack
+from abops.stack.channels.blocks import lines_of
 from abops.stack.channels.control import Faults, ordered, records_json
 from abops.stack.channels.desk import Desk
+from abops.stack.channels.recorder import Received
 
 _PAGE: Final = {
     "/": ("inbox.html", "text/html; charset=utf-8"),
     "/inbox.css": ("inbox.css", "text/css; charset=utf-8"),
+    "/inbox.svg": ("inbox.svg", "image/svg+xml"),
     "/inbox.js": ("inbox.js", "text/javascript; charset=utf-8"),
 }
 _HEADERS: Final = {
@@ -104,7 +108,7 @@ def _page(desk: Desk, faults: Mapping[str, Faults]) -> bytes:
                         "destination": record.destination,
                         "severity": record.severity,
                         "summary": record.summary,
-                        "text": _text(record.payload),
+                        "text": _text(record),
                     }
                     for record in received[: -_SHOWN - 1 : -1]
                 ],
@@ -121,11 +125,13 @@ def _page(desk: Desk, faults: Mapping[str, Faults]) -> bytes:
     )
 
 
-def _text(payload: Mapping[str, Any]) -> str:
-    """Return the message's text in full where it has one."""
-    if isinstance(text := payload.get("text"), str) and text:
+def _text(record: Received) -> str:
+    """Return the message as it is read in full; an event without a text is shown as it is."""
+    if record.channel == slack.CHANNEL:
+        return lines_of(record.payload)
+    if isinstance(text := record.payload.get("text"), str) and text:
         return text
-    return msgspec.json.format(msgspec.json.encode(payload), indent=2).decode()
+    return msgspec.json.format(msgspec.json.encode(record.payload), indent=2).decode()
 
 
 async def _changes(desk: Desk, stopping: asyncio.Event) -> AsyncIterator[str]:

@@ -232,7 +232,7 @@ async def _content(request: Request) -> Content:
         raise SlackRefusal("request_too_large", limit=True) from None
     if request.headers.get("content-type", "").startswith("application/json"):
         try:
-            content = msgspec.json.decode(body)
+            content = msgspec.json.decode(body or b"{}")  # slack_sdk sends none for auth.test
         except msgspec.DecodeError:
             raise SlackRefusal("invalid_json") from None
         if not isinstance(content, dict):

@@ -8,8 +8,10 @@ must be tried again, a 5yz must not.
 import asyncio
 import email
 import email.policy
+import logging
 import socket
 import ssl
+import warnings
 from email.message import EmailMessage
 from typing import Any, AnyStr, Final
 
@@ -104,6 +106,9 @@ class _Server(SMTP):
 async def start_smtp(desk: Desk, faults: Faults, connection: socket.socket) -> asyncio.Server:
     """Serve SMTP on the bound socket `connection` in the running loop."""
     loop = asyncio.get_running_loop()
+    # On the loopback a login without TLS is meant; aiosmtpd would say so at every connection.
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="Requiring AUTH", category=UserWarning)
     handler = MailHandler(desk, faults)
     tls = _tls(desk)
 

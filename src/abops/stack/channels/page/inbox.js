@@ -8,7 +8,6 @@ const FRESH_MS = 10_000;
 
 let skew = 0; // server's clock minus this one, in ms
 let lastPage = null;
-const opened = new Set(); // numbers of the messages whose text is unfolded
 const unfolded = new Set(); // channels whose older messages are shown on a phone
 
 function element(tag, properties = {}, ...children) {
@@ -44,59 +43,77 @@ function severity(name) {
   return element("span", { className: "severity", "data-severity": known }, text);
 }
 
+// The severity stands in its own row already, so the summary need not begin with it again.
+function withoutSeverity(summary) {
+  const rest = summary.replace(/^[●▲○✓]\s*(critical|warning|info|resolved)?[\s:·-]*/i, "");
+  return rest || summary;
+}
+
 function message(record) {
-  const item = element("li", { className: "message" });
+  const item = element("li", { className: "message", "data-number": record.number });
   if (Date.now() + skew - Date.parse(record.received_at) < FRESH_MS) item.dataset.new = "";
   item.append(
     element("div", { className: "row" }, severity(record.severity), moment(record.received_at)),
-    element("p", { className: "summary" }, record.summary),
+    element("p", { className: "summary" }, withoutSeverity(record.summary)),
     element("p", { className: "where", title: record.destination },
       `${record.action} → ${record.destination}`),
   );
   if (record.text.trim() !== record.summary.trim()) {
-    const details = element("details", { open: opened.has(record.number) },
-      element("summary", {}, "Full text"), element("pre", { tabIndex: 0 }, record.text));
-    details.addEventListener("toggle", () => {
-      if (details.open) opened.add(record.number);
-      else opened.delete(record.number);
-    });
-    item.append(details);
+    item.append(element("details", {},
+      element("summary", {}, "Full text"), element("pre", { tabIndex: 0 }, record.text)));
   }
   return item;
 }
 
-function channel(data) {
-  const name = NAMES[data.name] ?? data.name;
-  const header = element("header", {}, element("h2", {}, name));
-  if (data.mode !== "ok") {
-    header.append(element("span", { className: "mode" }, `▲ failing on purpose: ${data.mode}`));
-  }
-  header.append(element("span", { className: "count" }, `${data.total} received`));
-  const section = element("section", { className: "channel", "data-channel": data.name }, header);
-  section.setAttribute("aria-label", name);
-  if (data.received.length === 0) {
-    section.append(element("p", { className: "quiet" },
-      "Nothing yet. A page shows here as soon as it is accepted; `make demo` causes one."));
-    return section;
-  }
-  const phone = matchMedia("(max-width: 640px)").matches && !unfolded.has(data.name);
-  const shown = phone ? data.received.slice(0, SHOWN_ON_PHONE) : data.received;
-  section.append(element("ol", {}, ...shown.map(message)));
-  if (shown.length < data.received.length) {
-    const more = element("button", { type: "button", className: "more" },
-      `Show ${data.received.length - shown.length} older`);
-    more.addEventListener("click", () => {
-      unfolded.add(data.name);
-      draw(lastPage);
-    });
-    section.append(more);
-  }
-  return section;
+function section(name) {
+  const label = NAMES[name] ?? name;
+  const node = element("section", { className: "channel", "data-channel": name },
+    element("header", {},
+      element("h2", {}, label),
+      element("span", { className: "mode" }),
+      element("span", { className: "count" })),
+    element("p", { className: "quiet" },
+      "Nothing yet. A page shows here as soon as it is accepted; make demo causes one."),
+    element("ol", {}),
+    element("button", { type: "button", className: "more" }));
+  node.setAttribute("aria-label", label);
+  node.querySelector(".more").addEventListener("click", () => {
+    unfolded.add(name);
+    draw(lastPage);
+  });
+  document.getElementById("channels").append(node);
+  return node;
+}
+
+// Only what changed is touched: an unfolded text stays unfolded, the focus and the scroll stay put.
+function drawChannel(data) {
+  const node = document.querySelector(`[data-channel="${data.name}"]`) ?? section(data.name);
+  node.querySelector(".mode").textContent =
+    data.mode === "ok" ? "" : `▲ failing on purpose: ${data.mode}`;
+  node.querySelector(".count").textContent = `${data.total} received`;
+  node.querySelector(".quiet").hidden = data.received.length > 0;
+  const folded = matchMedia("(max-width: 640px)").matches && !unfolded.has(data.name);
+  const shown = folded ? data.received.slice(0, SHOWN_ON_PHONE) : data.received;
+  const more = node.querySelector(".more");
+  more.hidden = shown.length === data.received.length;
+  more.textContent = `Show ${data.received.length - shown.length} older`;
+
+  const list = node.querySelector("ol");
+  const known = new Map([...list.children].map((item) => [item.dataset.number, item]));
+  shown.forEach((record, position) => {
+    const item = known.get(String(record.number)) ?? message(record);
+    const there = list.children[position];
+    if (there !== item) list.insertBefore(item, there ?? null);
+  });
+  while (list.children.length > shown.length) list.lastElementChild.remove();
 }
 
 function drawViolations(page) {
   const box = document.getElementById("violations");
   const wasOpen = box.querySelector("details")?.open ?? false;
+  const last = page.violations[0]?.number ?? 0;
+  if (box.dataset.last === String(last)) return;
+  box.dataset.last = String(last);
   if (page.violations_total === 0) {
     delete box.dataset.some;
     box.replaceChildren(element("p", { className: "quiet" },
@@ -121,14 +138,7 @@ function drawViolations(page) {
 function draw(page) {
   lastPage = page;
   skew = Date.parse(page.now) - Date.now();
-  const box = document.getElementById("channels");
-  const scrolled = new Map([...box.querySelectorAll("section")].map((section) =>
-    [section.dataset.channel, section.querySelector("ol")?.scrollTop ?? 0]));
-  box.replaceChildren(...page.channels.map(channel));
-  for (const section of box.querySelectorAll("section")) {
-    const list = section.querySelector("ol");
-    if (list) list.scrollTop = scrolled.get(section.dataset.channel) ?? 0;
-  }
+  page.channels.forEach(drawChannel);
   drawViolations(page);
 }
 
