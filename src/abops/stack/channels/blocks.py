@@ -50,9 +50,10 @@ class SlackRefusal(Exception):  # noqa: N818 - an answer of the protocol, not a 
 
 def check_content(content: Mapping[str, Any]) -> None:
     """Refuse a message without content, with too much of it, or with broken blocks."""
-    text = content.get("text") or ""
+    text = str(content.get("text") or "")
     blocks = listed(content, "blocks")
-    if not text and not blocks and not listed(content, "attachments"):
+    attachments = listed(content, "attachments")
+    if not text and not blocks and not attachments:
         raise SlackRefusal("no_text")
     if len(text) > _TEXT_CHARS:
         raise SlackRefusal("msg_too_long", limit=True)
@@ -104,8 +105,8 @@ def lines_of(content: Mapping[str, Any]) -> str:
         if not isinstance(block, dict):
             continue
         lines.append(_text(block.get("text")))
-        lines += [_text(field) for field in block.get("fields") or []]
-        for element in [*(block.get("elements") or []), block.get("accessory")]:
+        lines += [_text(field) for field in _list(block.get("fields"))]
+        for element in [*_list(block.get("elements")), block.get("accessory")]:
             if isinstance(element, dict):
                 label = _text(element.get("text"))
                 lines.append(f"[{label}]" if label else str(element.get("text") or ""))
@@ -114,7 +115,7 @@ def lines_of(content: Mapping[str, Any]) -> str:
 
 def _faults_of(block: object, at: str) -> Iterator[tuple[str, bool]]:
     """Yield what is wrong with `block` and whether it is a matter of size."""
-    if not isinstance(block, dict) or block.get("type") not in _KNOWN_BLOCKS:
+    if not isinstance(block, dict) or str(block.get("type")) not in _KNOWN_BLOCKS:
         yield f"unsupported type [json-pointer:{at}/type]", False
         return
     kind = block["type"]
@@ -124,7 +125,7 @@ def _faults_of(block: object, at: str) -> Iterator[tuple[str, bool]]:
         yield from _sized(_text(block.get("text")), _HEADER_CHARS, f"{at}/text/text", needed=True)
     elif kind in ("context", "actions"):
         most = _CONTEXT_ELEMENTS if kind == "context" else _ACTIONS_ELEMENTS
-        elements = block.get("elements") or []
+        elements = _list(block.get("elements"))
         if not elements:
             yield f"missing required field: elements [json-pointer:{at}]", False
         if len(elements) > most:
@@ -135,7 +136,7 @@ def _faults_of(block: object, at: str) -> Iterator[tuple[str, bool]]:
 
 
 def _section(block: Mapping[str, Any], at: str) -> Iterator[tuple[str, bool]]:
-    fields = block.get("fields") or []
+    fields = _list(block.get("fields"))
     text = _text(block.get("text"))
     yield from _sized(text, _SECTION_CHARS, f"{at}/text/text", needed=not fields)
     if len(fields) > _FIELDS:
@@ -155,6 +156,10 @@ def _sized(text: str, most: int, at: str, *, needed: bool) -> Iterator[tuple[str
         yield f"must be more than 0 characters [json-pointer:{at}]", False
     if len(text) > most:
         yield f"must be less than {most + 1} characters [json-pointer:{at}]", True
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: object) -> str:

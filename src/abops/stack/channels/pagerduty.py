@@ -106,7 +106,8 @@ class PagerDutyService:
     def _record(self, event: dict[str, Any], dedup_key: str) -> None:
         action = str(event["event_action"])
         payload = {**event, "routing_key": f"***{str(event['routing_key'])[-4:]}"}
-        content = event.get("payload") or {}
+        given = event.get("payload")
+        content = given if isinstance(given, dict) else {}
         known = self._open.get(dedup_key)
         severity = normal_severity(str(content.get("severity") or "")) or None
         if action == "resolve":
@@ -138,8 +139,8 @@ class PagerDutyService:
                 number=len(self.incidents) + 1,
                 dedup_key=dedup_key,
                 status="triggered",
-                severity=normal_severity(content["severity"]),
-                summary=content["summary"],
+                severity=normal_severity(str(content["severity"])),
+                summary=str(content["summary"]),
                 events=1,
                 triggered_at=at,
             )

@@ -105,7 +105,8 @@ def _interaction(wanted: Press, message: Mapping[str, Any] | None) -> dict[str, 
     elements = [
         element
         for block in listed(message, "blocks")
-        for element in [*(block.get("elements") or []), block.get("accessory")]
+        if isinstance(block, dict)
+        for element in [*listed(block, "elements"), block.get("accessory")]
         if isinstance(element, dict) and element.get("type") == "button"
     ]
     for element in elements:

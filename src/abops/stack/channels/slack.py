@@ -72,7 +72,7 @@ class Workspace:
         """chat.postMessage: accept a message, in a thread when `thread_ts` is given."""
         channel = self._channel(content)
         check_content(content)
-        thread = content.get("thread_ts")
+        thread = str(content.get("thread_ts") or "")
         if thread and (channel, thread) not in self.messages:
             raise SlackRefusal("thread_not_found")
         self._admit(self._posts, channel)

@@ -334,8 +334,15 @@ def buttons(given: Arguments) -> list[dict[str, Any]]:
             markup = msgspec.json.decode(markup)
         except msgspec.DecodeError:
             raise _bad("can't parse reply keyboard markup JSON object") from None
-    rows = markup.get("inline_keyboard") or [] if isinstance(markup, dict) else []
-    return [button for row in rows for button in row if isinstance(button, dict)]
+    rows = markup.get("inline_keyboard") if isinstance(markup, dict) else None
+    if rows is not None and not isinstance(rows, list):
+        raise _bad('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array')
+    return [
+        button
+        for row in rows or ()
+        for button in (row if isinstance(row, list) else ())
+        if isinstance(button, dict)
+    ]
 
 
 def _chat(chat_id: str) -> dict[str, Any]:
