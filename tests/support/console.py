@@ -280,7 +280,48 @@ def a_bad_night(now: datetime) -> list[IncidentDetail]:
         firing=0,
         alerts=3,
     )
+    others = (
+        (bot, "BotPollStalled", "The bot has not asked Telegram for 60 s", "no update arrives"),
+        (worker, "QueueGrowing", "1,204 tasks wait, 310 more than 10 min ago", "figures are late"),
+        (node, "DiskFillsUp", "At this rate /var is full in 6 h", "PostgreSQL stops when it is"),
+        (cert, "CertificateEnds", "The certificate ends in 20 days", "browsers refuse it then"),
+        (redis, "RedisDown", "Redis does not answer", "tasks are neither taken nor given"),
+    )
     return [
         a_detail(storm, *members, timeline=timeline, deliveries=deliveries),
-        *(a_detail(summary) for summary in (bot, worker, node, cert, redis)),
+        *(_one_alert(*other) for other in others),
     ]
+
+
+def _one_alert(incident: IncidentSummary, name: str, summary: str, impact: str) -> IncidentDetail:
+    """Return an incident of a few instances of one alert, with what happened to it."""
+    at = incident.opened_at
+    entries = [TimelineEntry(at, "opened", f"opened by {name}")]
+    entries.append(TimelineEntry(at + timedelta(seconds=3.8), "told", "slack-ops accepted it"))
+    if incident.acked_at:
+        by = incident.acked_by
+        entries.append(TimelineEntry(incident.acked_at, "acked", f"acknowledged by {by}", by))
+    if incident.resolved_at:
+        entries.append(TimelineEntry(incident.resolved_at, "resolved", "no alert fires any more"))
+    members = [
+        Member(
+            an_alert(
+                name,
+                fingerprint=f"{name}{step}",
+                severity=incident.severity,
+                service=incident.service,
+                state="firing" if incident.firing else "resolved",
+                labels={"alertname": name, "instance": f"{incident.service}-{step}"},
+                annotations={"summary": summary, "impact": f"Until then {impact}."},
+                starts_at=at,
+                ends_at=incident.resolved_at,
+            ),
+            f"same service, {step} s after its last alert"
+            if step
+            else "first alert of its service",
+            at,
+        )
+        for step in range(incident.alerts)
+    ]
+    told = Delivery("slack-ops", "open", "done", 1, at, at + timedelta(seconds=3.8), 3.8)
+    return a_detail(incident, *members, timeline=tuple(entries), deliveries=(told,))

@@ -25,6 +25,7 @@ from abops.kernel.clock import Clock, SystemClock
 from abops.kernel.errors import OpsError
 
 COMPRESS_ABOVE: Final = 1024
+NOT_FOUND: Final = 404
 COMPRESS_LEVEL: Final = 5
 """Level 9 costs three times the CPU for two per cent."""
 
@@ -104,6 +105,8 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
     def answer(request: Request, error: OpsError, status: int) -> Response:
         if request.url.path.startswith("/v1/"):
             return JSONResponse({"error": str(error), "hint": error.hint}, status)
+        if status == NOT_FOUND and error.hint == OpsError.hint:
+            error.hint = PageMissingError.hint
         return pages.problem(request, error, status)
 
     @app.exception_handler(OpsError)
@@ -112,12 +115,12 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, _: RequestValidationError) -> Response:
-        return answer(request, PageMissingError(), 404)
+        return answer(request, PageMissingError(), NOT_FOUND)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        if error.status_code == 404:  # noqa: PLR2004
-            return answer(request, PageMissingError(), 404)
+        if error.status_code == NOT_FOUND:
+            return answer(request, PageMissingError(), NOT_FOUND)
         return answer(request, OpsError(str(error.detail), hint="Go back."), error.status_code)
 
     @app.exception_handler(Exception)

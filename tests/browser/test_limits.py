@@ -1,0 +1,131 @@
+"""What every page keeps to: weight, own sources only, accessible, fit for a phone."""
+
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Browser, Page
+
+from support.browser import DESK, PHONE, Console, OpenPage
+from support.console import MemoryService
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+PAGES = {
+    "incidents": "/incidents",
+    "incident": "/incidents/42",
+    "acked": "/incidents/40",
+    "resolved": "/incidents?state=resolved",
+    "nothing-matches": "/incidents?service=bot&state=acked",
+    "search": "/search?q=api",
+    "runbook": "/runbooks/ApiErrorStorm",
+    "help": "/help",
+    "missing": "/incidents/999",
+}
+BUDGET_BYTES = 200 * 1024
+
+
+def findings(page: Page) -> list[str]:
+    """Return axe-core's serious and critical findings."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    result: dict[str, Any] = page.evaluate("axe.run()")
+    return [
+        f"{found['impact']}: {found['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+        for found in result["violations"]
+        if found["impact"] in {"serious", "critical"}
+        for node in found["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_no_page_has_a_serious_accessibility_finding(
+    open_page: OpenPage, size: tuple[int, int], theme: str
+) -> None:
+    page = open_page(size=size, theme=theme)
+    found = {}
+    for name, path in PAGES.items():
+        page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + path)
+        found[name] = findings(page)
+    page.keyboard.press("?")
+    found["help overlay"] = findings(page)
+    assert {} == {name: list_ for name, list_ in found.items() if list_}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_empty_list_is_accessible_too(
+    open_page: OpenPage, service: MemoryService, theme: str
+) -> None:
+    service.details.clear()
+    assert [] == findings(open_page(theme=theme))
+
+
+def test_the_states_of_the_connection_are_readable(open_page: OpenPage, console: Console) -> None:
+    page = open_page()
+    console.stop()
+    page.wait_for_selector("#live[data-state=stale]")
+    assert [] == findings(page)
+    console.start()
+
+
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
+def test_a_page_loads_from_here_only_and_within_its_weight(
+    browser: Browser, console: Console, path: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    urls: list[str] = []
+    weights: list[float] = []
+    session.on("Network.requestWillBeSent", lambda event: urls.append(event["request"]["url"]))
+    session.on("Network.loadingFinished", lambda event: weights.append(event["encodedDataLength"]))
+    blocked: list[str] = []
+    page.on("console", lambda said: blocked.append(said.text) if "Policy" in said.text else None)
+    page.goto(console.url + path)
+    page.wait_for_load_state("load")
+    page.wait_for_function("document.fonts.status === 'loaded'")
+    context.close()
+    assert [] == [url for url in urls if not url.startswith(console.url)]
+    assert len(urls) > 5
+    assert [] == blocked
+    assert sum(weights) <= BUDGET_BYTES
+
+
+def test_inline_code_is_not_run(browser: Browser, console: Console) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(console.url + "/incidents")
+    page.evaluate(
+        "() => { const s = document.createElement('script'); s.textContent = 'window.bad = 1';"
+        " document.body.append(s); }"
+    )
+    assert page.evaluate("window.bad") is None
+    context.close()
+
+
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
+def test_nothing_scrolls_sideways_on_a_phone(open_page: OpenPage, path: str) -> None:
+    page = open_page(path, size=PHONE, touch=True, live=False)
+    assert PHONE[0] == page.evaluate("document.documentElement.scrollWidth")
+
+
+def test_acknowledging_needs_no_scrolling_on_a_phone(open_page: OpenPage) -> None:
+    page = open_page("/incidents/42", size=PHONE, touch=True)
+    button = page.get_by_role("button", name="Ack")
+    box, bar = button.bounding_box(), page.locator(".rail").bounding_box()
+    assert box is not None
+    assert bar is not None
+    assert box["y"] + box["height"] < bar["y"]
+    assert box["height"] >= 44
+
+
+def test_all_actions_can_be_reached_by_tab(open_page: OpenPage) -> None:
+    page = open_page("/incidents/42")
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
+    assert {"Skip to the content", "Incidents", "Ack a", "dark"} <= reached
