@@ -1,0 +1,48 @@
+"""What tells people: the alert service with its console, and the channel servers."""
+
+import sys
+from pathlib import Path
+
+from abops.stack.layout import INVENTORY_FILE
+from abops.stack.part import HttpCheck, Part
+from abops.stack.ports import HOST
+from abops.stack.site import ENVIRONMENT, Site
+
+
+def alerting(site: Site) -> tuple[Part, ...]:
+    """Return the alert service and the servers that play Slack, PagerDuty, Telegram, SMTP."""
+    return (_channels(site), _alerts(site))
+
+
+def _channels(site: Site) -> Part:
+    return Part(
+        name="channels",
+        argv=(
+            *(sys.executable, "-m", "abops.stack.channels"),
+            *("--config", str(site.layout.config / "channels.json")),
+        ),
+        cwd=site.layout.root,
+        check=HttpCheck(site.port("channels-inbox"), "/healthz"),
+        url=site.url("channels-inbox"),
+        memory_mib=96,
+    )
+
+
+def _alerts(site: Site) -> Part:
+    port = site.port("alerts")
+    return Part(
+        name="alerts",
+        argv=(
+            *(str(Path(sys.executable).with_name("abops")), "alerts", "serve"),
+            *("--inventory", str(site.layout.root / INVENTORY_FILE), "--env", ENVIRONMENT),
+            *("--host", HOST, "--port", str(port)),
+            *("--data-dir", str(site.data("alerts"))),
+            *("--secrets-dir", str(site.layout.secrets)),
+            *("--endpoints", str(site.layout.config / "endpoints.json")),
+        ),
+        cwd=site.layout.root,
+        check=HttpCheck(port, "/readyz"),
+        stop_grace_s=15.0,
+        url=site.url("alerts", "/incidents"),
+        memory_mib=160,
+    )

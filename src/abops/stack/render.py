@@ -1,0 +1,173 @@
+"""The configurations of the local stack: the committed ones, with this machine's ports.
+
+Prometheus runs on the very file and rules of production; only its target files differ.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from abops.alerts.model import Endpoints
+from abops.alerts.route.alertmanager import alertmanager_config
+from abops.inventory.load import load_inventory
+from abops.inventory.model import Inventory
+from abops.kernel.errors import OpsError
+from abops.kernel.files import write_atomic
+from abops.observability.targets import target_files
+from abops.stack.channels.config import ChannelConfig
+from abops.stack.layout import INVENTORY_FILE
+from abops.stack.ports import HOST
+from abops.stack.site import ENVIRONMENT, Site
+
+MONITORING = Path("infrastructure/monitoring")
+
+JAEGER = """\
+# Jaeger as the only trace collector of the local stack: tail sampling, storage on disk.
+service:
+  extensions: [jaeger_storage, jaeger_query, healthcheckv2]
+  pipelines:
+    traces:
+      receivers: [otlp]
+      processors: [memory_limiter, batch]
+      exporters: [jaeger_storage_exporter]
+  telemetry:
+    resource: {{service.name: jaeger}}
+    logs: {{level: warn}}
+    metrics:
+      level: normal
+      readers: [{{pull: {{exporter: {{prometheus: {{host: {host}, port: {metrics}}}}}}}}}]
+extensions:
+  healthcheckv2:
+    use_v2: true
+    http: {{endpoint: "{host}:{health}", status: {{enabled: true, path: /status}}}}
+  jaeger_query:
+    enable_tracing: false  # else it sends its own spans to the default port of a collector
+    storage: {{traces: main}}
+    http: {{endpoint: "{host}:{query}"}}
+    grpc: {{endpoint: "{host}:{query_grpc}"}}
+  jaeger_storage:
+    backends:
+      main:
+        badger:
+          directories: {{keys: {data}/keys, values: {data}/values}}
+          ephemeral: false
+          ttl: {{spans: 48h}}
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "{host}:{otlp_grpc}"}}
+      http: {{endpoint: "{host}:{otlp_http}"}}
+processors:
+  memory_limiter: {{check_interval: 1s, limit_mib: 256}}
+  batch: {{timeout: 200ms}}
+exporters:
+  jaeger_storage_exporter: {{trace_storage: main}}
+"""
+
+BLACKBOX = """\
+# The modules that probes name in platform.yaml.
+modules:
+  http_2xx:
+    prober: http
+    timeout: 4s
+    http: {preferred_ip_protocol: ip4}
+  tcp_connect:
+    prober: tcp
+    timeout: 4s
+"""
+
+
+class RenderMissingError(OpsError):
+    """A rendered configuration is missing in the checkout."""
+
+    hint = "Write it with `abops render`."
+
+
+def write_config(site: Site) -> frozenset[str]:
+    """Write all configurations; return which changed, by their path below the folder."""
+    inventory = load_inventory(site.layout.root / INVENTORY_FILE)
+    endpoints = local_endpoints(site)
+    files = {
+        "alertmanager/alertmanager.yml": alertmanager_config(inventory, endpoints),
+        "endpoints.json": msgspec.json.format(msgspec.json.encode(endpoints)).decode(),
+        "channels.json": channel_config(site),
+        "blackbox.yml": BLACKBOX,
+        "jaeger.yml": jaeger_config(site),
+        **prometheus_files(site, inventory),
+    }
+    stale = site.layout.config / "prometheus"
+    kept = {site.layout.config / name for name in files}
+    for old in [p for p in stale.rglob("*.yml") if p not in kept]:
+        old.unlink()
+    return frozenset(
+        name for name, text in files.items() if _write(site.layout.config / name, text)
+    )
+
+
+def _write(path: Path, text: str) -> bool:
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    write_atomic(path, text)
+    return True
+
+
+def local_endpoints(site: Site) -> Endpoints:
+    """Return where the outside systems answer on this machine."""
+    return Endpoints(
+        service_url=site.url("alerts"),
+        slack_api_url=site.url("channels-slack", "/api/"),
+        pagerduty_url=site.url("channels-pagerduty", "/v2/enqueue"),
+        telegram_url=site.url("channels-telegram"),
+        smtp_host=HOST,
+        smtp_port=site.port("channels-smtp"),
+        secrets_dir=str(site.layout.secrets),
+    )
+
+
+def channel_config(site: Site) -> str:
+    """Return the configuration of the channel servers."""
+    config = ChannelConfig(
+        slack_port=site.port("channels-slack"),
+        pagerduty_port=site.port("channels-pagerduty"),
+        telegram_port=site.port("channels-telegram"),
+        smtp_port=site.port("channels-smtp"),
+        inbox_port=site.port("channels-inbox"),
+        data_dir=str(site.data("channels")),
+        secrets_dir=str(site.layout.secrets),
+        alert_service_url=site.url("alerts"),
+    )
+    return msgspec.json.format(msgspec.json.encode(config)).decode()
+
+
+def jaeger_config(site: Site) -> str:
+    """Return Jaeger's configuration: one process that receives, keeps and answers."""
+    return JAEGER.format(
+        host=HOST,
+        data=site.data("jaeger"),
+        query=site.port("jaeger"),
+        query_grpc=site.port("jaeger-grpc"),
+        health=site.port("jaeger-health"),
+        metrics=site.port("jaeger-metrics"),
+        otlp_grpc=site.port("jaeger-otlp-grpc"),
+        otlp_http=site.port("jaeger-otlp-http"),
+    )
+
+
+def prometheus_files(site: Site, inventory: Inventory) -> dict[str, str]:
+    """Return Prometheus' configuration and rules as committed, and its targets here."""
+    source = site.layout.root / MONITORING / "prometheus"
+    committed = [source / "prometheus.yml", *sorted((source / "rules").glob("*.yml"))]
+    try:
+        files = {
+            f"prometheus/{path.relative_to(source)}": path.read_text(encoding="utf-8")
+            for path in committed
+        }
+    except OSError as error:
+        raise RenderMissingError(f"{error.filename}: {error.strerror}") from error
+    targets = target_files(inventory, ENVIRONMENT, addresses(site))
+    return files | {f"prometheus/targets/{Path(n).name}": text for n, text in targets.items()}
+
+
+def addresses(site: Site) -> dict[str, str]:
+    """Return where each part answers, by the inventory's names."""
+    return {name: site.address(name) for name in site.ports}
