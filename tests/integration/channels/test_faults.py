@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+from statistics import median
 from typing import Any
 
 import httpx2
@@ -159,3 +160,13 @@ def test_a_taken_port_is_one_clear_error(own_channels: Channels) -> None:
     assert 1 == ended.returncode
     assert f"127.0.0.1:{own_channels.ports['telegram']} cannot be used" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_an_answer_does_not_wait_for_the_sender_s_acknowledgement(channels: Channels) -> None:
+    def seconds(client: httpx2.Client) -> float:
+        began = time.monotonic()
+        client.get("/healthz")
+        return time.monotonic() - began
+
+    with httpx2.Client(base_url=channels.url("slack")) as client:
+        assert median(seconds(client) for _ in range(20)) < 0.03

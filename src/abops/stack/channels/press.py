@@ -19,7 +19,8 @@ from abops.stack.channels.control import read_body
 from abops.stack.channels.desk import Desk
 from abops.stack.channels.pagerduty import Incident, PagerDutyService
 from abops.stack.channels.slack import Workspace
-from abops.stack.channels.telegram import Bot, buttons
+from abops.stack.channels.telegram import Bot
+from abops.stack.channels.telegram_message import buttons
 
 _JSON: Final = "application/json"
 _STATES: Final = {

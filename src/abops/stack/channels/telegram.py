@@ -21,13 +21,19 @@ from abops.stack.channels.control import BodyTooLargeError, FaultAnswer, read_bo
 from abops.stack.channels.desk import Desk
 from abops.stack.channels.limits import Limit, SlidingWindow, TokenBucket, admit
 from abops.stack.channels.severity import severity_in
-from abops.stack.channels.telegram_html import MarkupError, plain_text
+from abops.stack.channels.telegram_message import (
+    Arguments,
+    BotRefusal,
+    bad,
+    chat_of,
+    checked_text,
+    too_many,
+    whole,
+)
 
 CHANNEL: Final = "telegram"
 BROKEN: Final = FaultAnswer(502, b'{"ok":false,"error_code":502,"description":"Bad Gateway"}')
 _BODY_BYTES: Final = 1 << 20
-_TEXT_CHARS: Final = 4_096
-_CALLBACK_BYTES: Final = 64
 _SHORT_BURST: Final = 3  # Telegram allows "short bursts" without a number
 _LONGEST_POLL_S: Final = 50
 _CHAT: Final = re.compile(r"-?[1-9][0-9]{0,15}|@[A-Za-z][A-Za-z0-9_]{4,31}")
@@ -38,53 +44,12 @@ _CONFLICT: Final = (
 _NOT_MODIFIED: Final = "Bad Request: message is not modified"
 _BOT: Final = {"id": 7_000_000_001, "is_bot": True, "first_name": "abops", "username": "abops_bot"}
 
-Arguments = dict[str, Any]
 Method = Callable[[Arguments], Awaitable[Any]]
-
-
-class BotRefusal(Exception):  # noqa: N818 - an answer of the protocol, not a failure of ours
-    """The Bot API's `ok: false`."""
-
-    def __init__(
-        self,
-        code: int,
-        description: str,
-        *,
-        retry_after: int | None = None,
-        rule: str | None = None,
-        limit: bool = False,
-    ) -> None:
-        super().__init__(description)
-        self.code = code
-        self.description = description
-        self.retry_after = retry_after
-        self.rule = rule or description
-        self.limit = limit or retry_after is not None
-
-    def body(self) -> dict[str, Any]:
-        """Return the answer's JSON."""
-        answer: dict[str, Any] = {
-            "ok": False,
-            "error_code": self.code,
-            "description": self.description,
-        }
-        if self.retry_after is not None:
-            answer["parameters"] = {"retry_after": self.retry_after}
-        return answer
 
 
 def overloaded(retry_after: int) -> FaultAnswer:
     """Return Telegram's answer to too many requests."""
-    return FaultAnswer(429, msgspec.json.encode(_too_many(retry_after).body()))
-
-
-def _too_many(retry_after: int, rule: str | None = None) -> BotRefusal:
-    description = f"Too Many Requests: retry after {retry_after}"
-    return BotRefusal(429, description, retry_after=retry_after, rule=rule)
-
-
-def _bad(description: str, *, limit: bool = False) -> BotRefusal:
-    return BotRefusal(400, f"Bad Request: {description}", limit=limit)
+    return FaultAnswer(429, msgspec.json.encode(too_many(retry_after).body()))
 
 
 class Bot:
@@ -117,12 +82,12 @@ class Bot:
 
     async def chat(self, given: Arguments) -> dict[str, Any]:
         """getChat: describe a chat."""
-        return _chat(self._chat_id(given))
+        return chat_of(self._chat_id(given))
 
     async def send(self, given: Arguments) -> dict[str, Any]:
         """sendMessage: accept a text."""
         chat_id = self._chat_id(given)
-        plain = _checked_text(given)
+        plain = checked_text(given)
         self._admit(chat_id)
         self._last_message += 1
         self.messages[chat_id, self._last_message] = given
@@ -132,13 +97,13 @@ class Bot:
     async def edit(self, given: Arguments) -> dict[str, Any]:
         """editMessageText: put a new text in place of an earlier message's."""
         chat_id = self._chat_id(given)
-        number = _whole(given.get("message_id"))
+        number = whole(given.get("message_id"))
         known = self.messages.get((chat_id, number))
         if known is None:
-            raise _bad("message to edit not found")
-        plain = _checked_text(given)
+            raise bad("message to edit not found")
+        plain = checked_text(given)
         if all(known.get(name) == given.get(name) for name in ("text", "reply_markup")):
-            raise _bad(
+            raise bad(
                 "message is not modified: specified new message content and reply markup are "
                 "exactly the same as a current content and reply markup of the message"
             )
@@ -151,14 +116,14 @@ class Bot:
         """answerCallbackQuery: stop the button's spinner, once per press."""
         query = str(given.get("callback_query_id") or "")
         if query not in self._queries:
-            raise _bad("query is too old and response timeout expired or query ID is invalid")
+            raise bad("query is too old and response timeout expired or query ID is invalid")
         self._queries.discard(query)
         return True
 
     async def updates(self, given: Arguments) -> list[dict[str, Any]]:
         """getUpdates: return what waits, or wait for it; an older waiting call is ended."""
-        offset = _whole(given.get("offset"))
-        timeout_s = min(max(_whole(given.get("timeout")), 0), _LONGEST_POLL_S)
+        offset = whole(given.get("offset"))
+        timeout_s = min(max(whole(given.get("timeout")), 0), _LONGEST_POLL_S)
         if offset > 0:
             self._updates = [u for u in self._updates if u["update_id"] >= offset]
         if self._poll is not None and not self._poll.done():
@@ -168,7 +133,7 @@ class Bot:
             self._poll = poll
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(poll, timeout_s)
-        return self._updates[: min(max(_whole(given.get("limit"), 100), 1), 100)]
+        return self._updates[: min(max(whole(given.get("limit"), 100), 1), 100)]
 
     def press(self, chat_id: str, number: int, data: str) -> dict[str, Any]:
         """Press a message's button: a callback query for the bot to fetch."""
@@ -209,10 +174,10 @@ class Bot:
     def _chat_id(self, given: Arguments) -> str:
         chat_id = str(given.get("chat_id") or "")
         if not chat_id:
-            raise _bad("chat_id is empty")
+            raise bad("chat_id is empty")
         allowed = self._desk.config.telegram_chats
         if not (chat_id in map(str, allowed) if allowed else _CHAT.fullmatch(chat_id)):
-            raise _bad("chat not found")
+            raise bad("chat not found")
         return chat_id
 
     def _admit(self, chat_id: str) -> None:
@@ -221,14 +186,14 @@ class Bot:
             limits.append((self._group, chat_id))
         if refused := admit(limits):
             rule, wait_s = refused
-            raise _too_many(max(1, math.ceil(wait_s)), rule)
+            raise too_many(max(1, math.ceil(wait_s)), rule)
 
     def _message(self, chat_id: str, number: int, text: str) -> dict[str, Any]:
         date = int(self._desk.clock.now().timestamp())
         return {
             "message_id": number,
             "from": _BOT,
-            "chat": _chat(chat_id),
+            "chat": chat_of(chat_id),
             "date": date,
             "text": text,
         }
@@ -299,63 +264,10 @@ async def _arguments(request: Request) -> Arguments:
         try:
             sent = msgspec.json.decode(body or b"{}")
         except msgspec.DecodeError:
-            raise _bad("can't parse JSON object") from None
+            raise bad("can't parse JSON object") from None
         if not isinstance(sent, dict):
-            raise _bad("object expected as JSON")
+            raise bad("object expected as JSON")
         given.update(sent)
     else:
         given.update(parse_qsl(body.decode(errors="replace")))
     return given
-
-
-def _checked_text(given: Arguments) -> str:
-    """Return the text as people see it; refuse one that is empty, too long or badly marked up."""
-    text = str(given.get("text") or "")
-    if str(given.get("parse_mode") or "").lower() == "html":
-        try:
-            text = plain_text(text)
-        except MarkupError as error:
-            raise _bad(f"can't parse entities: {error}") from None
-    if not text.strip():
-        raise _bad("message text is empty")
-    if len(text) > _TEXT_CHARS:
-        raise _bad("message is too long", limit=True)
-    for button in buttons(given):
-        if len(str(button.get("callback_data") or "").encode()) > _CALLBACK_BYTES:
-            raise _bad("BUTTON_DATA_INVALID", limit=True)
-    return text
-
-
-def buttons(given: Arguments) -> list[dict[str, Any]]:
-    """Return the inline keyboard's buttons, sent as JSON or as JSON text in a form."""
-    markup = given.get("reply_markup") or {}
-    if isinstance(markup, str):
-        try:
-            markup = msgspec.json.decode(markup)
-        except msgspec.DecodeError:
-            raise _bad("can't parse reply keyboard markup JSON object") from None
-    rows = markup.get("inline_keyboard") if isinstance(markup, dict) else None
-    if rows is not None and not isinstance(rows, list):
-        raise _bad('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array')
-    return [
-        button
-        for row in rows or ()
-        for button in (row if isinstance(row, list) else ())
-        if isinstance(button, dict)
-    ]
-
-
-def _chat(chat_id: str) -> dict[str, Any]:
-    if chat_id.startswith("@"):
-        return {"id": -1_000_000_000_001, "type": "channel", "username": chat_id[1:]}
-    kind = "supergroup" if chat_id.startswith("-100") else "group"
-    if not chat_id.startswith("-"):
-        return {"id": int(chat_id), "type": "private", "first_name": "Ana"}
-    return {"id": int(chat_id), "type": kind, "title": "Operations"}
-
-
-def _whole(value: object, default: int = 0) -> int:
-    try:
-        return int(str(value))
-    except ValueError:
-        return default

@@ -15,7 +15,8 @@ from abops.stack.channels.desk import Desk
 from abops.stack.channels.pagerduty import EventRefused, PagerDutyService
 from abops.stack.channels.recorder import Recorder
 from abops.stack.channels.slack import RateLimitedError, Workspace
-from abops.stack.channels.telegram import Bot, BotRefusal
+from abops.stack.channels.telegram import Bot
+from abops.stack.channels.telegram_message import BotRefusal
 
 KEYS = [
     *("text", "blocks", "attachments", "type", "elements", "fields", "accessory", "value"),
