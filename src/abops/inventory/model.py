@@ -1,0 +1,256 @@
+"""What exists, as checked and frozen values. Attribute names equal the keys of platform.yaml.
+
+A model checks one value at a time; what needs two of them (a reference, a duplicate) is checked
+by `abops.inventory.check`, which sees the whole.
+"""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from abops.kernel.quantities import QuantityError, format_duration, parse_duration
+
+_NAME = r"^[a-z][a-z0-9-]*$"
+_MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*')
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    try:
+        return parse_duration(str(value))
+    except QuantityError as error:
+        raise ValueError(f"{error}; write a number and a unit: 30s, 15m, 4h") from error
+
+
+def parse_matchers(text: str) -> tuple[tuple[str, str, str], ...]:
+    """Read `a="x", b=~"y|z"` into (label, operator, value) triples. Raises ValueError."""
+    matchers, position = [], 0
+    while position < len(text):
+        match = _MATCHER.match(text, position)
+        if match is None:
+            raise ValueError(
+                f'{text!r} is not a list of matchers; write label="value", other=~"a|b"'
+            )
+        matchers.append((match[1], match[2], re.sub(r"\\(.)", r"\1", match[3])))
+        if match[2] in ("=~", "!~"):
+            _check_regex(match[3])
+        position = match.end()
+        if position < len(text):
+            if text[position] != ",":
+                raise ValueError(f"{text!r} needs a comma before {text[position:]!r}")
+            position += 1
+    if not matchers:
+        raise ValueError("a list of matchers may not be empty")
+    return tuple(matchers)
+
+
+def _check_regex(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+
+
+def _matchers(value: object) -> object:
+    if isinstance(value, str):
+        parse_matchers(value)
+    return value
+
+
+Name = Annotated[str, Field(pattern=_NAME, description="lower case, digits and dashes")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+(ms|s|m|h|d|w))+$"}),
+]
+Matchers = Annotated[str, BeforeValidator(_matchers)]
+Tier = Literal[1, 2, 3]
+
+
+class Model(BaseModel):
+    """A value of the inventory: frozen, and strict about keys it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, strict=False
+    )
+
+
+class Environment(Model):
+    """A place where AnalyticBot runs."""
+
+    description: str = ""
+    region: str
+    namespace: Name
+
+
+class Metrics(Model):
+    """Where a part tells its metrics."""
+
+    path: str = "/metrics"
+    interval: Duration
+    """Time between two scrapes."""
+    port: Port | None = None
+    """Port of the metrics, where it is not the part's own."""
+
+
+class Probe(Model):
+    """How a part is seen from outside."""
+
+    path: str
+    module: str = "http_2xx"
+    """Module of the blackbox exporter."""
+
+
+class Part(Model):
+    """Something that runs and is watched."""
+
+    name: Name
+    kind: Name | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    """Which catalogue entry gives queries, thresholds and panels."""
+    tier: Tier
+    """1 pages at once, 2 warns, 3 informs."""
+    team: Name
+    port: Port
+    depends_on: tuple[Name, ...] = ()
+
+
+class Service(Part):
+    """A part of AnalyticBot."""
+
+    metrics: Metrics
+    probe: Probe | None = None
+
+
+class Store(Part):
+    """A data store, measured through an exporter."""
+
+    exporter: Name
+    database: str | None = None
+
+
+class PlatformPart(Part):
+    """A part of the platform itself."""
+
+    metrics: Metrics
+    probe: Probe | None = None
+
+
+class Queue(Model):
+    """A list of tasks in the broker."""
+
+    name: Name
+    service: Name
+
+
+class PagerDutyChannel(Model):
+    """PagerDuty Events v2."""
+
+    type: Literal["pagerduty"]
+    routing_key_file: str
+
+
+class SlackChannel(Model):
+    """A Slack channel, written to with a bot's token."""
+
+    type: Literal["slack"]
+    channel: str
+    token_file: str
+
+
+class TelegramChannel(Model):
+    """A Telegram chat, written to by a bot of the platform's own."""
+
+    type: Literal["telegram"]
+    chat_id: int
+    token_file: str
+
+
+class EmailChannel(Model):
+    """An e-mail address list."""
+
+    type: Literal["email"]
+    to: Annotated[tuple[str, ...], Field(min_length=1)]
+    sender: str
+    password_file: str | None = None
+
+
+Channel = Annotated[
+    PagerDutyChannel | SlackChannel | TelegramChannel | EmailChannel, Field(discriminator="type")
+]
+
+
+class Team(Model):
+    """Who is told, by which channels."""
+
+    page: Name
+    chat: Name
+    fallback: tuple[Name, ...] = ()
+
+
+class Route(Model):
+    """Which alerts go where."""
+
+    match: Matchers
+    send: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names of channels, or the roles `page` and `chat` of the alert's team."""
+
+
+class RouteTest(Model):
+    """An example alert and the channels it must reach."""
+
+    labels: dict[str, str]
+    expect: tuple[Name, ...]
+
+
+class Alerts(Model):
+    """How people are told."""
+
+    public_url: Annotated[str, Field(pattern=r"^https?://")]
+    channels: dict[Name, Channel]
+    teams: Annotated[dict[Name, Team], Field(min_length=1)]
+    routes: Annotated[tuple[Route, ...], Field(min_length=1)]
+    summaries: tuple[Name, ...] = ()
+    """Channels of weekly and scheduled reports."""
+    route_tests: tuple[RouteTest, ...] = ()
+
+
+class Inventory(Model):
+    """The whole of platform.yaml."""
+
+    version: Literal[1]
+    name: Name
+    environments: Annotated[dict[Name, Environment], Field(min_length=1)]
+    services: Annotated[tuple[Service, ...], Field(min_length=1)]
+    stores: tuple[Store, ...] = ()
+    platform: tuple[PlatformPart, ...] = ()
+    queues: tuple[Queue, ...] = ()
+    alerts: Alerts
+
+    @property
+    def parts(self) -> tuple[Service | Store | PlatformPart, ...]:
+        """Everything that runs: services, stores, then the platform's own parts."""
+        return (*self.services, *self.stores, *self.platform)
+
+    def part(self, name: str) -> Service | Store | PlatformPart:
+        """Return the part of that name. Raises KeyError."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        raise KeyError(name)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of platform.yaml, for editors."""
+        schema = cls.model_json_schema()
+        schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+        return schema
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return itself: a frozen value needs no copy."""
+        del memo
+        return self
