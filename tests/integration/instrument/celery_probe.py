@@ -4,9 +4,8 @@ import os
 import signal
 import sys
 import time
-from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 
 from abops_instrument import setup
 from abops_instrument.celery import instrument_celery
@@ -45,7 +44,7 @@ def fail() -> None:
 
 
 @app.task(name="probe.retry_once", bind=True, max_retries=1)
-def retry_once(self: Any) -> str:
+def retry_once(self: Task) -> str:
     if self.request.retries == 0:
         raise self.retry(countdown=0)
     return "second time"
@@ -61,11 +60,11 @@ def hang() -> None:
     time.sleep(60)
 
 
-def send(name: str, queue: str, *args: Any) -> None:
+def send(name: str, queue: str, *args: int) -> None:
     """Send a task from within a piece of work, as a request would."""
     with working("POST /api/v1/posts") as work:
         app.send_task(name, args=args, queue=queue)
-        print(f"{work.trace_id:032x}")
+        sys.stdout.write(f"{work.trace_id:032x}\n")
 
 
 if __name__ == "__main__":

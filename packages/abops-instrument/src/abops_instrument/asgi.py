@@ -19,7 +19,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Histogram
 from abops_instrument import tracing
 from abops_instrument.exposition import Message, Receive, Scope, Send
 from abops_instrument.loop_lag import watch_loop_lag
-from abops_instrument.processes import require_one_process
+from abops_instrument.processes import MultipleProcessesError, require_one_process
 from abops_instrument.propagation import RemoteSpan, parse_traceparent
 from abops_instrument.series import families
 from abops_instrument.work import Work
@@ -114,7 +114,13 @@ class InstrumentMiddleware:
         if scope["type"] != "lifespan":
             await self._app(scope, receive, send)
             return
-        require_one_process()
+        try:
+            require_one_process()
+        except MultipleProcessesError as error:
+            # An exception would only tell uvicorn that the app knows no lifespan.
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
         lag = asyncio.create_task(watch_loop_lag(self._registry))
         try:
             await self._app(scope, receive, send)
