@@ -199,6 +199,21 @@ def test_a_lost_connection_shows_how_old_the_picture_is(
     expect(page.locator(".row").first).to_contain_text("INC-43")
 
 
+def test_more_tabs_than_a_browser_has_connections_are_all_live(
+    open_page: OpenPage, console: Console, service: MemoryService
+) -> None:
+    first = open_page()
+    tabs = [first.context.new_page() for _ in range(7)]
+    for tab in tabs:
+        tab.goto(f"{console.url}/incidents")
+        tab.wait_for_selector("#live[data-state=live]", timeout=10_000)
+    opens(console, service)
+    expect(tabs[-1].locator(".row").first).to_contain_text("INC-43")
+    first.close()
+    opens(console, service, 44)
+    expect(tabs[-1].locator(".row").first).to_contain_text("INC-44", timeout=10_000)
+
+
 def test_a_failed_action_says_so(open_page: OpenPage, console: Console) -> None:
     page = open_page("/incidents/42")
 

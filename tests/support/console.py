@@ -21,6 +21,7 @@ from abops.alerts.model import (
     IncidentState,
     IncidentSummary,
     Member,
+    Readiness,
     Routing,
     ServiceConfig,
     ServiceEvent,
@@ -53,7 +54,7 @@ class FixedClock:
 def an_incident(number: int = 42, **changes: Any) -> IncidentSummary:  # noqa: ANN401 - any field
     opened = changes.get("opened_at", NOON - timedelta(minutes=2))
     values: dict[str, Any] = {
-        "title": "api: 38 % of the requests fail",
+        "title": "ApiErrorStorm: 38 % of the API's requests fail",
         "state": "open",
         "severity": "critical",
         "service": "api",
@@ -111,6 +112,7 @@ class MemoryService(AlertService):
         self.config = ServiceConfig(env="local", routing=routing, data_dir=Path())
         self.clock = clock or SystemClock()
         self.details = {detail.summary.number: detail for detail in details}
+        self.ready = Readiness(ready=True)
         self._listeners: set[asyncio.Queue[ServiceEvent]] = set()
 
     async def start(self) -> None:
@@ -177,6 +179,9 @@ class MemoryService(AlertService):
         finally:
             self._listeners.discard(queue)
 
+    def readiness(self) -> Readiness:
+        return self.ready
+
     async def metrics(self) -> bytes:
         return b""
 
@@ -190,7 +195,7 @@ def a_bad_night(now: datetime) -> list[IncidentDetail]:
     storm_at = before(minutes=2, seconds=8)
     storm = an_incident(
         42,
-        title="api: 38 % of the requests fail",
+        title="ApiErrorStorm: 38 % of the API's requests fail",
         alerts=11,
         firing=11,
         opened_at=storm_at,
@@ -239,7 +244,7 @@ def a_bad_night(now: datetime) -> list[IncidentDetail]:
     )
     bot = an_incident(
         41,
-        title="bot: polling of Telegram has stalled",
+        title="BotPollStalled: the bot has not asked Telegram for 60 s",
         service="bot",
         alerts=2,
         firing=2,
@@ -247,7 +252,7 @@ def a_bad_night(now: datetime) -> list[IncidentDetail]:
     )
     worker = an_incident(
         40,
-        title="worker: the analytics queue grows faster than it is worked off",
+        title="QueueGrowing: 1,204 tasks wait, 310 more than 10 min ago",
         service="worker",
         severity="warning",
         state="acked",
@@ -257,20 +262,20 @@ def a_bad_night(now: datetime) -> list[IncidentDetail]:
     )
     node = an_incident(
         38,
-        title="node: the disk of the database is full in about 6 h",
+        title="DiskFillsUp: at this rate /var is full in 6 h",
         service="postgres",
         severity="warning",
         opened_at=before(hours=1, minutes=4),
     )
     cert = an_incident(
         37,
-        title="api: the certificate ends in 20 days",
+        title="CertificateEnds: the API's certificate ends in 20 days",
         severity="info",
         opened_at=before(hours=7, minutes=30),
     )
     redis = an_incident(
         36,
-        title="redis: does not answer",
+        title="RedisDown: Redis does not answer",
         service="redis",
         state="resolved",
         opened_at=before(hours=3),

@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 from starlette.testclient import TestClient
 
-from abops.alerts.model import Member
+from abops.alerts.model import Member, Readiness
 from support.console import NOON, MemoryService, a_detail, an_alert, an_incident
 
 
@@ -23,7 +23,7 @@ def test_the_list_says_what_is_wrong_in_one_line(client: TestClient) -> None:
 
 def test_a_row_holds_severity_number_title_alerts_age_and_owner(client: TestClient) -> None:
     row = _words(_row(client.get("/incidents").text, 40))
-    for part in ("warning", "INC-40", "worker: the analytics queue", "31 m", "acked by ana"):
+    for part in ("warning", "INC-40", "1,204 tasks wait", "31 m", "acked by ana"):
         assert part in row
 
 
@@ -165,6 +165,15 @@ def test_the_theme_is_remembered(client: TestClient) -> None:
     assert 'data-theme="dark"' in client.get("/incidents").text
     client.post("/preferences/theme", data={"theme": "pink"})
     assert 'data-theme="dark"' in client.get("/incidents").text
+
+
+def test_a_service_that_cannot_take_alerts_says_so_on_every_page(
+    client: TestClient, service: MemoryService
+) -> None:
+    assert "New alerts are not taken" not in client.get("/incidents").text
+    service.ready = Readiness(ready=False, reasons=("the disk is full",))
+    for path in ("/incidents", "/incidents/42", "/help"):
+        assert "New alerts are not taken at the moment: the disk is full" in client.get(path).text
 
 
 def test_pages_are_not_kept_and_large_ones_are_compressed(client: TestClient) -> None:

@@ -18,7 +18,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from abops.alerts.service import AlertService
 from abops.entry.web.assets import Assets
-from abops.entry.web.console import Pages, console_router
+from abops.entry.web.console import Pages, console_router, wants_values
 from abops.entry.web.guard import Guard
 from abops.entry.web.runbooks import Runbooks
 from abops.kernel.clock import Clock, SystemClock
@@ -45,6 +45,7 @@ class BrokenPageError(OpsError):
 STATUS_OF: Final = {
     "IncidentUnknownError": 404,
     "RunbookMissingError": 404,
+    "IncidentResolvedError": 409,
     "FormTooLargeError": 413,
 }
 
@@ -62,7 +63,7 @@ def create_app(
     is the folder of the runbooks, the checkout's when None.
     """
     assets = Assets()
-    pages = Pages(clock or SystemClock(), assets, env=service.config.env, inbox_url=inbox_url)
+    pages = Pages(service, clock or SystemClock(), assets, inbox_url=inbox_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -103,7 +104,7 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
     """Turn what goes wrong into a page for people and a document for programs."""
 
     def answer(request: Request, error: OpsError, status: int) -> Response:
-        if request.url.path.startswith("/v1/"):
+        if request.url.path.startswith("/v1/") or wants_values(request):
             return JSONResponse({"error": str(error), "hint": error.hint}, status)
         if status == NOT_FOUND and error.hint == OpsError.hint:
             error.hint = PageMissingError.hint

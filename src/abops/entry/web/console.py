@@ -36,10 +36,17 @@ THEME_COOKIE: Final = "abops_theme"
 class Pages:
     """Fills the templates."""
 
-    def __init__(self, clock: Clock, assets: Assets, *, env: str, inbox_url: str | None) -> None:
+    def __init__(
+        self,
+        service: AlertService,
+        clock: Clock,
+        assets: Assets,
+        *,
+        inbox_url: str | None,
+    ) -> None:
+        self._service = service
         self._clock = clock
-        self._assets = assets
-        self._frame = {"home_env": env, "inbox_url": inbox_url}
+        self._frame = {"home_env": service.config.env, "inbox_url": inbox_url}
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -71,6 +78,7 @@ class Pages:
             | self._frame
             | {
                 "now": now,
+                "trouble": self._service.readiness().reasons,
                 "ago": lambda moment: view.ago(now - moment),
                 "theme": theme if theme in THEMES else "auto",
                 "name": request.cookies.get(NAME_COOKIE, "")[:64],
@@ -179,9 +187,14 @@ def _runbook(runbooks: Runbooks, detail: IncidentDetail) -> tuple[str, Any] | No
     return None
 
 
+def wants_values(request: Request) -> bool:
+    """Tell whether a script asks, which shows the answer itself."""
+    return "application/json" in request.headers.get("accept", "")
+
+
 def _after(request: Request, back: str, result: Mapping[str, str | int]) -> Response:
     """Answer an action: values for the script, the page it came from for a form."""
-    if "application/json" in request.headers.get("accept", ""):
+    if wants_values(request):
         return JSONResponse(result)
     return RedirectResponse(back, 303)
 

@@ -11,8 +11,9 @@ async function send(form, said) {
       headers: { Accept: "application/json" },
       body: new URLSearchParams(new FormData(form)),
     });
-    if (!answer.ok) throw new Error(`answer ${answer.status}`);
-    toast(said(await answer.json()));
+    const result = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Error(result.error ?? `answer ${answer.status}`);
+    toast(said(result));
     await refresh();
   } catch (error) {
     toast(`Not done: ${error.message}. Try again, or use abops alerts ack.`);

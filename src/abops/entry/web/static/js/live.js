@@ -2,11 +2,12 @@
 //
 // Parts marked data-live are replaced; the list is patched row by row, and its order changes
 // only when nobody is on it: nothing may jump away under a pointer or a finger.
+import { listen } from "./stream.js";
 import { age, noteServerTime, refreshTimes, secondsSince } from "./time.js";
 
 const GATHER_MS = 200;     // a burst of events costs one fetch
 const PAUSE_MS = 1000;     // at most one fetch a second
-const AGAIN_MS = 3000;     // after the stream was refused
+const HIDDEN_MS = 10000;   // a tab that nobody sees only keeps its title
 const STALE_TICK_MS = 1000;
 
 let waiting;               // the page fetched last, when its list could not be shown
@@ -35,7 +36,8 @@ export async function refresh() {
 
 function refreshSoon() {
   if (timer) return;
-  const pause = Math.max(GATHER_MS, PAUSE_MS - (performance.now() - lastFetch));
+  const least = document.hidden ? HIDDEN_MS : PAUSE_MS;
+  const pause = Math.max(GATHER_MS, least - (performance.now() - lastFetch));
   timer = setTimeout(refresh, pause);
 }
 
@@ -50,6 +52,7 @@ function patch(page) {
 }
 
 function replacePart(part, fresh) {
+  if (part.innerHTML === fresh.innerHTML && part.className === fresh.className) return;
   if (part.contains(document.activeElement) && document.activeElement.matches("input")) return;
   const focus = part.contains(document.activeElement) ? document.activeElement.tagName : null;
   part.className = fresh.className;
@@ -82,9 +85,9 @@ function patchRow(old, row) {
   [...old.cells].forEach((cell, index) => {
     // The link keeps its identity, so that focus and a click under way survive.
     if (cell.classList.contains("c-title")) {
-      const text = copy.cells[index].querySelector("a").textContent;
+      const text = copy.cells[index].querySelector("a").innerHTML;
       const link = cell.querySelector("a");
-      if (link.textContent !== text) link.textContent = text;
+      if (link.innerHTML !== text) link.innerHTML = text; // escaped by the server's template
     } else {
       cell.replaceWith(copy.cells[index].cloneNode(true));
     }
@@ -147,24 +150,12 @@ function isStale() {
   staleTimer ??= setInterval(tell, STALE_TICK_MS);
 }
 
-function connect() {
-  const stream = new EventSource("/v1/events");
-  stream.onopen = () => {
-    isLive();
-    refreshSoon(); // whatever happened before the stream began
-  };
-  stream.onmessage = refreshSoon;
-  for (const kind of ["opened", "updated", "acked", "resolved", "delivered", "incident"]) {
-    stream.addEventListener(kind, refreshSoon);
-  }
-  stream.onerror = () => {
-    isStale();
-    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
-  };
-}
-
 export function keepCurrent() {
   lastGood = document.getElementById("live")?.dataset.at;
   document.getElementById("newbar")?.addEventListener("click", showNew);
-  if (document.querySelector("[data-live]")) connect();
+  if (!document.querySelector("[data-live]")) return;
+  listen({ onEvent: refreshSoon, onState: (state) => (state === "live" ? isLive() : isStale()) });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && timer) refresh();
+  });
 }
