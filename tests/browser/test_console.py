@@ -35,8 +35,8 @@ def test_a_new_incident_appears_without_loading_the_page_again(
 ) -> None:
     page = open_page()
     page.evaluate("window.kept = true")
-    opens(console, service, title="redis: does not answer")
-    expect(page.locator(".row").first).to_contain_text("redis: does not answer")
+    opens(console, service, title="RedisDown: Redis does not answer")
+    expect(page.locator(".row").first).to_contain_text("Redis does not answer RedisDown")
     expect(page.locator(".counts")).to_contain_text("3 critical")
     assert page.evaluate("window.kept")
 

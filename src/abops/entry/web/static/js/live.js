@@ -153,7 +153,7 @@ function isStale() {
 export function keepCurrent() {
   lastGood = document.getElementById("live")?.dataset.at;
   document.getElementById("newbar")?.addEventListener("click", showNew);
-  if (!document.querySelector("[data-live]")) return;
+  if (!document.getElementById("live")) return; // nothing on this page changes
   listen({ onEvent: refreshSoon, onState: (state) => (state === "live" ? isLive() : isStale()) });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && timer) refresh();
