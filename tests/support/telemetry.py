@@ -152,9 +152,14 @@ class Scrape:
 
     def samples(self, name: str) -> dict[str, float]:
         """Return the values of `name` by their labels as the page writes them."""
-        found = {}
-        for line in self.page().splitlines():
-            key, _, value = line.rpartition(" ")
-            if key == name or key.startswith(f"{name}{{"):
-                found[key.removeprefix(name)] = float(value)
-        return found
+        return parse_samples(self.page(), name)
+
+
+def parse_samples(page: str, name: str) -> dict[str, float]:
+    """Return the values of `name` on a metrics page by their labels as it writes them."""
+    found = {}
+    for line in page.splitlines():
+        key, _, value = line.rpartition(" ")
+        if key == name or key.startswith(f"{name}{{"):
+            found[key.removeprefix(name)] = float(value)
+    return found

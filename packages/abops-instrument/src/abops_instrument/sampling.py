@@ -58,11 +58,10 @@ class GivenIds(RandomIdGenerator):
     def generate_trace_id(self) -> int:
         """Return the id of a new trace."""
         given: int = getattr(self._next, "trace_id", 0)
-        self._next.trace_id = 0
         return given or super().generate_trace_id()
 
     def generate_span_id(self) -> int:
-        """Return the id of a new span."""
+        """Return the id of a new span; asked for after the trace's, it ends what was given."""
         given: int = getattr(self._next, "span_id", 0)
         self._next.span_id = self._next.trace_id = 0
         return given or super().generate_span_id()
