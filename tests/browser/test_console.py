@@ -89,6 +89,7 @@ def test_the_list_is_worked_by_keyboard(open_page: OpenPage, service: MemoryServ
     expect(page.locator("#toast")).to_contain_text("INC-42 is acked by console")
     expect(page.locator('tr[data-key="42"]')).to_contain_text("acked by console")
     assert "acked" == service.details[42].summary.state
+    expect(page.locator("#newbar")).to_be_hidden()
     page.keyboard.press("o")
     page.wait_for_url("**/incidents/42")
     page.keyboard.press("g")

@@ -5,7 +5,8 @@ import pytest
 from msgspec.structs import replace
 from starlette.testclient import TestClient
 
-from abops.alerts.model import Member, Readiness
+from abops.alerts.model import IncidentSummary, Member, Readiness
+from abops.entry.web.app import create_app
 from support.console import NOON, MemoryService, a_detail, an_alert, an_incident
 
 
@@ -133,6 +134,27 @@ def test_what_does_not_exist_gets_a_page_that_leads_back(client: TestClient, pat
     answer = client.get(path)
     assert 404 == answer.status_code
     assert "To the incidents" in answer.text
+
+
+def test_a_page_that_breaks_says_so_and_keeps_its_guard(service: MemoryService) -> None:
+    async def break_down(**_: object) -> tuple[IncidentSummary, ...]:
+        raise RuntimeError("secret details")
+
+    service.incidents = break_down  # type: ignore[method-assign]
+    with TestClient(
+        create_app(service), base_url="http://localhost", raise_server_exceptions=False
+    ) as client:
+        answer = client.get("/incidents")
+    assert 500 == answer.status_code
+    assert "This page could not be made" in answer.text
+    assert "secret details" not in answer.text
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_a_script_that_acts_on_what_is_unknown_gets_the_reason(client: TestClient) -> None:
+    answer = client.post("/incidents/999/ack", headers={"Accept": "application/json"})
+    assert 404 == answer.status_code
+    assert "there is no incident INC-999" == answer.json()["error"]
 
 
 def test_acknowledging_an_unknown_incident_is_a_404(client: TestClient) -> None:

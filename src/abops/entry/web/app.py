@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
@@ -19,12 +20,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from abops.alerts.service import AlertService
 from abops.entry.web.assets import Assets
 from abops.entry.web.console import Pages, console_router, wants_values
-from abops.entry.web.guard import Guard
+from abops.entry.web.guard import HEADERS, Guard
 from abops.entry.web.runbooks import Runbooks
 from abops.kernel.clock import Clock, SystemClock
 from abops.kernel.errors import OpsError
 
 COMPRESS_ABOVE: Final = 1024
+API: Final = "/v1/"
 NOT_FOUND: Final = 404
 COMPRESS_LEVEL: Final = 5
 """Level 9 costs three times the CPU for two per cent."""
@@ -104,7 +106,7 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
     """Turn what goes wrong into a page for people and a document for programs."""
 
     def answer(request: Request, error: OpsError, status: int) -> Response:
-        if request.url.path.startswith("/v1/") or wants_values(request):
+        if request.url.path.startswith(API) or wants_values(request):
             return JSONResponse({"error": str(error), "hint": error.hint}, status)
         if status == NOT_FOUND and error.hint == OpsError.hint:
             error.hint = PageMissingError.hint
@@ -115,7 +117,9 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
         return answer(request, error, STATUS_OF.get(type(error).__name__, 500))
 
     @app.exception_handler(RequestValidationError)
-    async def unreadable(request: Request, _: RequestValidationError) -> Response:
+    async def unreadable(request: Request, error: RequestValidationError) -> Response:
+        if request.url.path.startswith(API):
+            return await request_validation_exception_handler(request, error)
         return answer(request, PageMissingError(), NOT_FOUND)
 
     @app.exception_handler(HTTPException)
@@ -126,4 +130,6 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
 
     @app.exception_handler(Exception)
     async def unknown(request: Request, _: Exception) -> Response:
-        return answer(request, BrokenPageError(), 500)
+        response = answer(request, BrokenPageError(), 500)
+        response.headers.update(HEADERS)  # made outside the guard
+        return response

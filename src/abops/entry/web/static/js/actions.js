@@ -14,7 +14,7 @@ async function send(form, said) {
     const result = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Error(result.error ?? `answer ${answer.status}`);
     toast(said(result));
-    await refresh();
+    await refresh({ own: true });
   } catch (error) {
     toast(`Not done: ${error.message}. Try again, or use abops alerts ack.`);
   } finally {

@@ -11,12 +11,13 @@ const HIDDEN_MS = 10000;   // a tab that nobody sees only keeps its title
 const STALE_TICK_MS = 1000;
 
 let waiting;               // the page fetched last, when its list could not be shown
+let expected = "";         // the order that the reader's own action leads to
 let timer;
 let lastFetch = 0;
 let lastGood;              // server time of what is on the screen
 let staleTimer;
 
-export async function refresh() {
+export async function refresh({ own = false } = {}) {
   clearTimeout(timer);
   timer = undefined;
   lastFetch = performance.now();
@@ -30,7 +31,7 @@ export async function refresh() {
   }
   lastGood = page.getElementById("live")?.dataset.at ?? lastGood;
   noteServerTime(lastGood);
-  patch(page);
+  patch(page, own);
   refreshTimes();
 }
 
@@ -38,15 +39,15 @@ function refreshSoon() {
   if (timer) return;
   const least = document.hidden ? HIDDEN_MS : PAUSE_MS;
   const pause = Math.max(GATHER_MS, least - (performance.now() - lastFetch));
-  timer = setTimeout(refresh, pause);
+  timer = setTimeout(() => refresh(), pause);
 }
 
-function patch(page) {
+function patch(page, own) {
   document.title = page.title;
   for (const part of document.querySelectorAll("[data-live]")) {
     const fresh = page.querySelector(`[data-live="${part.dataset.live}"]`);
     if (!fresh) continue;
-    if (part.hasAttribute("data-list")) patchList(part, fresh, page);
+    if (part.hasAttribute("data-list")) patchList(part, fresh, page, own);
     else replacePart(part, fresh);
   }
 }
@@ -60,7 +61,7 @@ function replacePart(part, fresh) {
   if (focus) part.querySelector(focus)?.focus();
 }
 
-function patchList(part, fresh, page) {
+function patchList(part, fresh, page, own) {
   const here = rowsOf(part), there = rowsOf(fresh);
   for (const [key, row] of there) {
     const old = here.get(key);
@@ -70,7 +71,9 @@ function patchList(part, fresh, page) {
   if (before.join() === after.join()) return settle();
   if (!here.size || mayMove(part)) return showList(part, fresh);
   for (const [key, row] of here) row.classList.toggle("is-gone", !there.has(key));
-  offer(page, after.filter((key) => !here.has(key)).length);
+  const count = after.filter((key) => !here.has(key)).length;
+  if (own && !count) expected = after.join(); // who acted knows why the order changes
+  if (after.join() !== expected) offer(page, count);
 }
 
 function rowsOf(part) {
