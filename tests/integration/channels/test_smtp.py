@@ -50,6 +50,8 @@ async def test_a_message_is_kept_with_its_parts(channels: Channels) -> None:
 async def test_nobody_sends_without_the_right_password(channels: Channels) -> None:
     with pytest.raises(aiosmtplib.SMTPAuthenticationError):
         await send(channels, password="wrong")  # noqa: S106 - not a secret
+    with pytest.raises(aiosmtplib.SMTPAuthenticationError):
+        await send(channels, username="someone")
     with pytest.raises(aiosmtplib.SMTPSenderRefused) as refused:
         await send(channels, username=None, password=None)
     assert 530 == refused.value.code
