@@ -1,24 +1,25 @@
 """The console's pages: read incidents, acknowledge them, read runbooks.
 
 Each page is complete without JavaScript; a script only keeps it current and adds the keyboard.
-What a page shows is decided in `view`; this module asks the service and fills templates.
+What a page shows is decided in `listing` and `story`; this module asks the service and fills
+templates.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from abops.alerts.model import IncidentDetail
+from abops.alerts.model import Alert, IncidentDetail
 from abops.alerts.service import AlertService
-from abops.entry.web import view
+from abops.entry.web import listing, story, wording
 from abops.entry.web.assets import Assets
-from abops.entry.web.runbooks import Runbooks
+from abops.entry.web.runbooks import Runbook, Runbooks
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 from abops.kernel.quantities import humanize_seconds
@@ -55,10 +56,10 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters |= {
-            "absolute": view.absolute,
-            "short_count": view.short_count,
-            "age": view.ago,
-            "web_address": view.web_address,
+            "absolute": wording.absolute,
+            "short_count": wording.short_count,
+            "age": wording.ago,
+            "web_address": wording.web_address,
             "duration": lambda span: humanize_seconds(span.total_seconds()),
         }
         self._templates.globals |= {"asset": assets.url, "scripts": assets.scripts()}
@@ -79,7 +80,7 @@ class Pages:
             | {
                 "now": now,
                 "trouble": self._service.readiness().reasons,
-                "ago": lambda moment: view.ago(now - moment),
+                "ago": lambda moment: wording.ago(now - moment),
                 "theme": theme if theme in THEMES else "auto",
                 "name": request.cookies.get(NAME_COOKIE, "")[:64],
                 "here": _here(request),
@@ -112,23 +113,25 @@ def _add_incidents(
     @router.get("/incidents")
     async def incidents(request: Request) -> Response:
         known = await service.incidents(limit=KNOWN_AT_MOST)
-        query = view.read_query(request.query_params)
-        content = view.list_incidents(known, query, pages.now())
+        query = listing.read_query(request.query_params)
+        content = listing.list_incidents(known, query, pages.now())
         return pages.show(
-            request, "incidents.html", list=content, ranges=view.RANGES, any_known=bool(known)
+            request, "incidents.html", list=content, ranges=listing.RANGES, any_known=bool(known)
         )
 
     @router.get("/incidents/{number}")
     async def incident(request: Request, number: int) -> Response:
         detail = await service.incident(number)
+        why = story.reason_of(detail)
         return pages.show(
             request,
             "incident.html",
             detail=detail,
             incident=detail.summary,
-            why=view.reason_of(detail),
-            timeline=view.with_gaps(detail.timeline),
-            runbook=_runbook(runbooks, detail),
+            why=why,
+            told=story.who_was_told(detail.deliveries),
+            timeline=story.with_gaps(detail.timeline),
+            runbook=_runbook(runbooks, detail, why),
             can_unack=hasattr(service, "unack"),
         )
 
@@ -138,10 +141,10 @@ def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks
     async def search(request: Request) -> Response:
         words = request.query_params.get("q", "")[:200]
         known = await service.incidents(limit=KNOWN_AT_MOST)
-        number = view.incident_number(words)
+        number = listing.incident_number(words)
         if number is not None and any(i.number == number for i in known):
             return RedirectResponse(f"/incidents/{number}", 303)
-        found = view.find_incidents(known, words)
+        found = listing.find_incidents(known, words)
         books = [n for n in runbooks.names() if words and words.casefold() in n.casefold()]
         return pages.show(request, "search.html", words=words, found=found, books=books)
 
@@ -179,12 +182,12 @@ def _add_actions(router: APIRouter, service: AlertService) -> None:
         return response
 
 
-def _runbook(runbooks: Runbooks, detail: IncidentDetail) -> tuple[str, Any] | None:
-    """Return name and text of the runbook of the incident's first alert that has one."""
-    for member in detail.members:
-        if runbooks.has(member.alert.name):
-            return member.alert.name, runbooks.html(member.alert.name)
-    return None
+def _runbook(runbooks: Runbooks, detail: IncidentDetail, why: Alert | None) -> Runbook | None:
+    """Return the runbook of the alert that explains the page, else of the first that has one."""
+    names = [why.name] if why else []
+    names += [member.alert.name for member in detail.members]
+    name = next(filter(runbooks.has, names), None)
+    return Runbook(name, runbooks.html(name)) if name else None
 
 
 def wants_values(request: Request) -> bool:

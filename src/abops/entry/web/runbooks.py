@@ -6,7 +6,7 @@ HTML in a runbook appears as text, and only links a browser can follow safely ar
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -50,6 +50,13 @@ class RunbookMissingError(OpsError):
     """There is no runbook of this name."""
 
     hint = "Runbooks are Markdown files in docs/runbooks, named like their alert."
+
+
+class Runbook(NamedTuple):
+    """One runbook, ready to be shown."""
+
+    name: str
+    body: Markup
 
 
 class Runbooks:

@@ -1,4 +1,4 @@
-"""What the pages show: pure functions from incidents to rows, counts and words.
+"""What the list of incidents shows: pure functions from an address and incidents to rows.
 
 The list answers two questions in five seconds: which incident first, and why. So what is open
 comes before what somebody already takes care of, and critical before warning; age decides last.
@@ -6,20 +6,17 @@ comes before what somebody already takes care of, and critical before warning; a
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal, TypeVar, get_args
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from abops.alerts.model import (
     SEVERITIES,
-    Alert,
-    IncidentDetail,
     IncidentState,
     IncidentSummary,
     Severity,
-    TimelineEntry,
 )
 from abops.kernel.quantities import QuantityError, parse_duration
 
@@ -28,8 +25,6 @@ Show = Literal["active", "open", "acked", "resolved", "all"]
 SHOWN: Final[tuple[Show, ...]] = get_args(Show)
 RANGES: Final = ("1h", "6h", "24h", "7d", "30d")
 PAGE_SIZE: Final = 100
-GAP: Final = timedelta(minutes=5)
-"""A silence in a timeline from which on it is told."""
 _STATE_RANK: Final = {"open": 0, "acked": 1, "resolved": 2}
 _SEVERITY_RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _STATES_OF: Final[dict[Show, frozenset[IncidentState]]] = {
@@ -146,28 +141,6 @@ def list_incidents(
     )
 
 
-def reason_of(detail: IncidentDetail) -> Alert | None:
-    """Return the alert that best says why people were told: the worst one, then the first."""
-    return min(
-        (member.alert for member in detail.members),
-        key=lambda alert: (_SEVERITY_RANK[alert.severity], alert.starts_at, alert.name),
-        default=None,
-    )
-
-
-def with_gaps(
-    timeline: Sequence[TimelineEntry],
-) -> list[tuple[timedelta | None, TimelineEntry]]:
-    """Return the entries, each with the silence before it when that is worth telling."""
-    result: list[tuple[timedelta | None, TimelineEntry]] = []
-    before = None
-    for entry in timeline:
-        gap = entry.at - before if before else timedelta()
-        result.append((gap if gap >= GAP else None, entry))
-        before = entry.at
-    return result
-
-
 def mean_time_to_ack(incidents: Iterable[IncidentSummary]) -> timedelta | None:
     """Return the mean time from opening to acknowledgement of those that were acknowledged."""
     times = [i.acked_at - i.opened_at for i in incidents if i.acked_at is not None]
@@ -185,44 +158,6 @@ def find_incidents(incidents: Sequence[IncidentSummary], words: str) -> tuple[In
             key=_urgency,
         )
     )
-
-
-def incident_number(words: str) -> int | None:
-    """Return the number in `INC-42`, `inc42`, `#42` or `42`. None: it is not a number."""
-    digits = words.strip().casefold().removeprefix("inc").lstrip("-# ")
-    return int(digits) if digits.isdecimal() and len(digits) < 16 else None  # noqa: PLR2004
-
-
-def ago(elapsed: timedelta) -> str:
-    """Write an age so that it can be taken in at a glance: 12 s, 2 m, 1h 04m, 3d 02h."""
-    seconds = max(0, int(elapsed.total_seconds()))
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if not minutes:
-        return f"{seconds} s"
-    if not hours:
-        return f"{minutes} m"
-    if not days:
-        return f"{hours}h {minutes % 60:02d}m"
-    return f"{days}d {hours % 24:02d}h"
-
-
-def absolute(moment: datetime) -> str:
-    """Write a moment in full, zone included."""
-    return f"{moment.astimezone(UTC):%a %Y-%m-%d %H:%M:%S} UTC"
-
-
-def web_address(url: str) -> str:
-    """Return `url` when a browser may be sent there, else nothing."""
-    return url if urlsplit(url).scheme in {"http", "https"} else ""
-
-
-def short_count(number: int) -> str:
-    """Write a count in at most four figures: 950, 1.2k, 14k, 2.3M."""
-    for size, unit in ((1_000_000, "M"), (1_000, "k")):
-        if number >= size:
-            value = number / size
-            return f"{value:.0f}{unit}" if value >= 10 else f"{value:.1f}{unit}"  # noqa: PLR2004
-    return str(number)
 
 
 def _one_of(value: str | None, known: tuple[T, ...]) -> T | None:
@@ -263,3 +198,9 @@ def _on_page(query: ListQuery, page: int) -> ListQuery:
     if page == query.page:
         return query
     return ListQuery(query.show, query.severity, query.service, query.env, query.since, page)
+
+
+def incident_number(words: str) -> int | None:
+    """Return the number in `INC-42`, `inc42`, `#42` or `42`. None: it is not a number."""
+    digits = words.strip().casefold().removeprefix("inc").lstrip("-# ")
+    return int(digits) if digits.isdecimal() and len(digits) < 16 else None  # noqa: PLR2004

@@ -2,17 +2,16 @@ from datetime import timedelta
 
 import pytest
 
-from abops.alerts.model import Member, TimelineEntry
-from abops.entry.web import view
-from support.console import NOON, a_detail, an_alert, an_incident
+from abops.entry.web import listing
+from support.console import NOON, an_incident
 
 
-def numbers(content: view.IncidentList) -> list[int]:
+def numbers(content: listing.IncidentList) -> list[int]:
     return [incident.number for incident in content.rows]
 
 
-def listed(*incidents: object, **params: str) -> view.IncidentList:
-    return view.list_incidents(incidents, view.read_query(params), NOON)  # type: ignore[arg-type]
+def listed(*incidents: object, **params: str) -> listing.IncidentList:
+    return listing.list_incidents(incidents, listing.read_query(params), NOON)  # type: ignore[arg-type]
 
 
 def test_what_is_open_and_worst_comes_first_and_the_newest_of_equals() -> None:
@@ -114,24 +113,24 @@ def test_the_list_has_pages_of_a_hundred_and_a_page_too_far_is_the_last() -> Non
     ],
 )
 def test_a_value_that_cannot_be_read_counts_as_not_given(params: dict[str, str]) -> None:
-    assert view.ListQuery() == view.read_query(params)
+    assert listing.ListQuery() == listing.read_query(params)
 
 
 def test_an_address_holds_what_differs_from_the_default() -> None:
-    query = view.read_query({"state": "all", "service": "a&b", "since": "7d", "page": "3"})
+    query = listing.read_query({"state": "all", "service": "a&b", "since": "7d", "page": "3"})
     assert "/incidents?state=all&service=a%26b&since=7d&page=4" == query.url(page=4)
     assert "/incidents?service=a%26b&since=7d" == query.url(state="active")
-    assert "/incidents" == view.ListQuery().url()
+    assert "/incidents" == listing.ListQuery().url()
 
 
 @pytest.mark.parametrize("words", ["INC-42", "inc42", "42", "#42", " inc 42 "])
 def test_a_number_is_found_however_it_is_written(words: str) -> None:
-    assert 42 == view.incident_number(words)
+    assert 42 == listing.incident_number(words)
 
 
 @pytest.mark.parametrize("words", ["", "api", "INC-", "4 2", "٤٢x", "9" * 20])
 def test_other_words_are_no_number(words: str) -> None:
-    assert view.incident_number(words) is None
+    assert listing.incident_number(words) is None
 
 
 def test_search_wants_every_word_in_any_order_and_case() -> None:
@@ -139,65 +138,7 @@ def test_search_wants_every_word_in_any_order_and_case() -> None:
         an_incident(1, title="bot: polling stalled", service="bot"),
         an_incident(2, title="api: slow", service="api"),
     )
-    assert [1] == [i.number for i in view.find_incidents(incidents, "Stalled BOT")]
-    assert [2] == [i.number for i in view.find_incidents(incidents, "inc-2")]
-    assert () == view.find_incidents(incidents, "bot slow")
-    assert () == view.find_incidents(incidents, "  ")
-
-
-def test_the_reason_is_the_worst_alert_and_of_equals_the_first() -> None:
-    members = [
-        Member(an_alert(name, severity=severity, starts_at=NOON + timedelta(seconds=s)), "", NOON)
-        for name, severity, s in (
-            ("Slow", "warning", 0),
-            ("Late", "critical", 9),
-            ("Early", "critical", 5),
-        )
-    ]
-    reason = view.reason_of(a_detail(an_incident(), *members))
-    assert reason is not None
-    assert "Early" == reason.name
-
-
-def test_a_silence_in_the_timeline_is_told_and_a_short_pause_is_not() -> None:
-    moments = [NOON, NOON + timedelta(seconds=9), NOON + timedelta(minutes=20)]
-    entries = [TimelineEntry(at, "note", "x") for at in moments]
-    gaps = [gap for gap, _ in view.with_gaps(entries)]
-    assert [None, None, timedelta(minutes=19, seconds=51)] == gaps
-
-
-@pytest.mark.parametrize(
-    ("elapsed", "text"),
-    [
-        (timedelta(seconds=-3), "0 s"),
-        (timedelta(seconds=59.9), "59 s"),
-        (timedelta(seconds=60), "1 m"),
-        (timedelta(minutes=59, seconds=59), "59 m"),
-        (timedelta(hours=1, minutes=4), "1h 04m"),
-        (timedelta(days=3, hours=2, minutes=50), "3d 02h"),
-    ],
-)
-def test_ages_are_read_at_a_glance(elapsed: timedelta, text: str) -> None:
-    assert text == view.ago(elapsed)
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(0, "0"), (999, "999"), (1200, "1.2k"), (14_000, "14k"), (2_300_000, "2.3M")],
-)
-def test_counts_take_at_most_four_figures(number: int, text: str) -> None:
-    assert text == view.short_count(number)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("http://127.0.0.1:9090/graph", "http://127.0.0.1:9090/graph"),
-        ("https://runbooks.example.org/x", "https://runbooks.example.org/x"),
-        ("javascript:alert(1)", ""),
-        ("data:text/html,x", ""),
-        ("", ""),
-    ],
-)
-def test_only_web_addresses_from_alerts_become_links(url: str, shown: str) -> None:
-    assert shown == view.web_address(url)
+    assert [1] == [i.number for i in listing.find_incidents(incidents, "Stalled BOT")]
+    assert [2] == [i.number for i in listing.find_incidents(incidents, "inc-2")]
+    assert () == listing.find_incidents(incidents, "bot slow")
+    assert () == listing.find_incidents(incidents, "  ")

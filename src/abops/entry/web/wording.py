@@ -1,0 +1,36 @@
+"""How moments, ages and counts are written on the pages. `static/js/time.js` writes ages alike."""
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+
+def ago(elapsed: timedelta) -> str:
+    """Write an age so that it can be taken in at a glance: 12 s, 2 m, 1h 04m, 3d 02h."""
+    seconds = max(0, int(elapsed.total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if not minutes:
+        return f"{seconds} s"
+    if not hours:
+        return f"{minutes} m"
+    if not days:
+        return f"{hours}h {minutes % 60:02d}m"
+    return f"{days}d {hours % 24:02d}h"
+
+
+def absolute(moment: datetime) -> str:
+    """Write a moment in full, zone included."""
+    return f"{moment.astimezone(UTC):%a %Y-%m-%d %H:%M:%S} UTC"
+
+
+def web_address(url: str) -> str:
+    """Return `url` when a browser may be sent there, else nothing."""
+    return url if urlsplit(url).scheme in {"http", "https"} else ""
+
+
+def short_count(number: int) -> str:
+    """Write a count in at most four figures: 950, 1.2k, 14k, 2.3M."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            value = number / size
+            return f"{value:.0f}{unit}" if value >= 10 else f"{value:.1f}{unit}"  # noqa: PLR2004
+    return str(number)
