@@ -1,6 +1,5 @@
 """Figures: a quick summary, a channel's last days, and reports made by the worker."""
 
-import asyncio
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -10,12 +9,12 @@ from sqlalchemy import Date, cast, func, select
 
 from apps import clock
 from apps.api.resources import Database, Held
+from apps.storage.keys import REPORT_KEY, SUMMARY_KEY
 from apps.storage.tables import channels, scheduled_posts, sent_posts, users
 from infra.celery.registration import QueueAwayError
 from infra.celery.tasks import process_analytics
 
 router = APIRouter(prefix="/analytics", tags=["analytics"])
-SUMMARY_KEY = "analyticbot:summary"
 CACHED_S = 30
 
 
@@ -32,6 +31,14 @@ class Day(BaseModel):
 
     day: str
     posts: int
+
+
+class Report(BaseModel):
+    """What the worker found in a channel."""
+
+    posts: int
+    views: int
+    best: int
 
 
 @router.get("/summary")
@@ -71,11 +78,20 @@ async def daily(
 
 @router.post("/channels/{channel_id}/reports", status_code=202)
 async def request_report(
-    channel_id: int, report: Literal["json", "csv", "pdf"] = "json"
+    channel_id: int, resources: Held, report: Literal["json", "csv", "pdf"] = "json"
 ) -> dict[str, str]:
     """Have a report made; without a queue there is nobody to make it."""
     try:
-        task_id = await asyncio.to_thread(process_analytics.queue, channel_id, report)
+        task_id = await resources.queue.send(process_analytics, channel_id, report)
     except QueueAwayError as error:
         raise HTTPException(503, "no reports just now", {"Retry-After": "5"}) from error
     return {"task": task_id}
+
+
+@router.get("/channels/{channel_id}/reports/latest")
+async def latest_report(channel_id: int, resources: Held) -> Report:
+    """Return the newest report; it is kept for an hour."""
+    kept = await resources.cache.get(f"{REPORT_KEY}:{channel_id}")
+    if kept is None:
+        raise HTTPException(404, "no report; ask for one")
+    return Report.model_validate(kept)

@@ -4,8 +4,6 @@ What was stored will be sent: when the queue is away, beat finds the post in the
 answer is 202 either way, and says which of the two will happen.
 """
 
-import asyncio
-import logging
 from datetime import datetime
 from typing import Literal
 
@@ -22,7 +20,6 @@ from infra.celery.registration import QueueAwayError
 from infra.celery.tasks import send_message_task
 
 router = APIRouter(prefix="/posts", tags=["posts"])
-log = logging.getLogger("api.app")
 
 
 class NewPost(BaseModel):
@@ -80,9 +77,8 @@ async def create_post(post: NewPost, resources: Held) -> Accepted:
     if when > now:
         return Accepted(id=post_id, status="scheduled")
     try:
-        await asyncio.to_thread(send_message_task.queue, post_id)
+        await resources.queue.send(send_message_task, post_id)
     except QueueAwayError:
-        log.warning("queue away: post left to beat")
         return Accepted(id=post_id, status="scheduled")
     return Accepted(id=post_id, status="queued")
 

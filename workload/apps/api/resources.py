@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from abops_instrument.stores import instrument_engine
 from apps.api.cache import Cache
+from apps.api.queueing import QueueClient
 from apps.api.tokens import TokenSigner
 from apps.faults import switches
 from apps.settings import Settings
@@ -23,6 +24,7 @@ class Resources:
         self.config = config
         self.engine = async_engine(config)
         self.cache = Cache(config.redis_url)
+        self.queue = QueueClient()
         self.tokens = TokenSigner(config.api_secret)
         self._faults: asyncio.Task[None] | None = None
         instrument_engine(self.engine)
@@ -41,6 +43,7 @@ class Resources:
             self._faults.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._faults
+        self.queue.close()
         await self.cache.close()
         await self.engine.dispose()
 

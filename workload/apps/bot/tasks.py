@@ -5,18 +5,15 @@ import os
 import random
 from datetime import timedelta
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from sqlalchemy import delete, func, insert, select
 
 from apps import clock
-from apps.settings import settings
 from apps.storage import posts
+from apps.storage.keys import KEPT_S, SUMMARY_KEY
 from apps.storage.tables import channels, post_views, scheduled_posts, sent_posts, users
 from infra.celery.celery_app import app
 from infra.celery.registration import QueueAwayError, task
-from infra.celery.resources import engine, fail_if_told, telegram
+from infra.celery.resources import cache, engine, fail_if_told, telegram
 from infra.celery.schedule import intervals
 from infra.celery.tasks import send_message_task
 
@@ -24,8 +21,6 @@ POSTS_PER_TICK = 500
 VIEWS_PER_TICK = 200
 VIEWS_LAST = timedelta(days=30)
 GIVE_UP_AFTER = timedelta(days=1)
-SUMMARY_KEY = "analyticbot:summary"
-SUMMARY_LASTS_S = 900
 
 
 @task(app, "bot.tasks.send_scheduled_message")
@@ -87,7 +82,7 @@ def health_check_task() -> dict[str, str]:
     fail_if_told("bot.tasks.health_check_task")
     with engine().connect() as connection:
         connection.execute(select(1))
-    _cache().ping()
+    cache().ping()
     with telegram() as line:
         line.call("getMe")
     return {"database": "ok", "redis": "ok", "telegram": "ok"}
@@ -107,7 +102,7 @@ def update_prometheus_metrics() -> dict[str, int]:
             "channels": connection.scalar(select(func.count()).select_from(channels)) or 0,
             "posts": connection.scalar(select(func.count()).select_from(scheduled_posts)) or 0,
         }
-    _cache().set(SUMMARY_KEY, json.dumps(summary), ex=SUMMARY_LASTS_S)
+    cache().set(SUMMARY_KEY, json.dumps(summary), ex=KEPT_S)
     return summary
 
 
@@ -127,12 +122,3 @@ def maintenance_cleanup() -> int:
     fail_if_told("bot.tasks.maintenance_cleanup")
     with engine().begin() as connection:
         return posts.fail_overdue(connection, clock.now() - GIVE_UP_AFTER)
-
-
-def _cache() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings().redis_url,
-        socket_timeout=2,
-        socket_connect_timeout=2,
-        retry=Retry(NoBackoff(), 1),
-    )

@@ -81,7 +81,9 @@ def make_app() -> Celery:
         broker_transport_options={
             "priority_steps": [0],
             "socket_connect_timeout": 2,
-            "socket_timeout": 10,
+            "socket_timeout": 5,
+            # A producer fails at once; what must not give up asks by ensure_connection, above.
+            "max_retries": 0,
             # A task that its worker took to the grave comes back after this; above the limit.
             "visibility_timeout": HARD_LIMIT_S + 300,
         },

@@ -6,8 +6,11 @@ their answers.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache as cache_once
 
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import Engine
 
 from abops_instrument.stores import instrument_engine
@@ -22,7 +25,7 @@ class InjectedError(Exception):
     """A fault switch made this task fail."""
 
 
-@cache
+@cache_once
 def engine() -> Engine:
     """Return this child's database pool: one connection, as it runs one task at a time."""
     made = sync_engine(settings(), pool_size=1)
@@ -30,9 +33,20 @@ def engine() -> Engine:
     return made
 
 
-@cache
+@cache_once
 def _telegram() -> Telegram:
     return Telegram(settings().telegram_api_url, settings().bot_token)
+
+
+@cache_once
+def cache() -> redis.Redis:
+    """Return this child's line to Redis."""
+    return redis.Redis.from_url(
+        settings().redis_url,
+        socket_timeout=2,
+        socket_connect_timeout=2,
+        retry=Retry(NoBackoff(), 1),
+    )
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The tasks of the house: send one post, analyse one channel, throw old data away."""
 
+import json
 import time
 from datetime import timedelta
 from typing import Any
@@ -10,11 +11,12 @@ from apps import clock
 from apps.bot.sender import BlockedError, TelegramError, TryAgainError
 from apps.storage import posts
 from apps.storage.engines import is_away
+from apps.storage.keys import KEPT_S, REPORT_KEY
 from apps.storage.tables import deliveries, post_views, scheduled_posts, sent_posts
 from infra.celery import tally
 from infra.celery.celery_app import app
 from infra.celery.registration import bound_task, task
-from infra.celery.resources import engine, fail_if_told, telegram
+from infra.celery.resources import cache, engine, fail_if_told, telegram
 
 DATA_LASTS = timedelta(days=90)
 DATABASE_RETRY_S = 3
@@ -60,9 +62,9 @@ def _refused(post: posts.Post, error: TelegramError) -> str:
     return status
 
 
-@task(app, "infra.celery.tasks.process_analytics", ignore_result=False)
-def process_analytics(channel_id: int, report: str = "json") -> dict[str, float]:
-    """Sum up a channel's posts and views."""
+@task(app, "infra.celery.tasks.process_analytics")
+def process_analytics(channel_id: int, report: str = "json") -> dict[str, int]:
+    """Sum up a channel's posts and views, and keep the sums for whoever asked."""
     fail_if_told("infra.celery.tasks.process_analytics")
     started = time.perf_counter()
     latest = (
@@ -82,7 +84,9 @@ def process_analytics(channel_id: int, report: str = "json") -> dict[str, float]
         ).one()
     tally.add(tally.ANALYSIS, time.perf_counter() - started)
     tally.add(tally.REPORTS, 1, report if report in {"json", "csv", "pdf"} else "other")
-    return {"posts": float(row[0]), "views": float(row[1]), "best": float(row[2])}
+    found = {"posts": int(row[0]), "views": int(row[1]), "best": int(row[2])}
+    cache().set(f"{REPORT_KEY}:{channel_id}", json.dumps(found), ex=KEPT_S)
+    return found
 
 
 @task(app, "infra.celery.tasks.cleanup_old_data")
