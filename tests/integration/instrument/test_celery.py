@@ -155,3 +155,17 @@ def test_beat_tells_its_last_tick_and_its_interval(
     tick = collector.named("tick every_second")[0]
     published = collector.named("publish default")[0]
     assert tick.span_id == published.parent_span_id
+
+
+def test_a_failed_task_of_an_unsampled_trace_is_sent_late(
+    broker: str, collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROBE_RATIO", "0")
+    with a_worker(broker, collector, tmp_path) as scrape:
+        send(broker, collector, "add", "1", "2")
+        trace_id = send(broker, collector, "fail")
+        wait_until(lambda: len(scrape.samples(RUNTIME)) == 2, what="both tasks")
+        wait_until(lambda: bool(collector.named("process probe.fail")), what="the late span")
+    (span,) = collector.spans
+    assert trace_id == span.trace_id.hex()
+    assert "abops.late" in {attribute.key for attribute in span.attributes}
