@@ -15,12 +15,19 @@ AlertStatus = Literal["firing", "resolved"]
 IncidentState = Literal["open", "acked", "resolved"]
 Severity = Literal["critical", "warning", "info"]
 ChannelType = Literal["slack", "pagerduty", "telegram", "email"]
-DeliveryState = Literal["pending", "sending", "retry", "done", "dead"]
+DeliveryState = Literal["pending", "sending", "retry", "done", "dead", "skipped"]
 DeliveryKind = Literal["open", "rise", "update", "ack", "resolve", "fallback"]
 TimelineKind = Literal["opened", "joined", "rose", "acked", "quiet", "resolved", "told", "note"]
 EventKind = Literal["opened", "updated", "acked", "resolved", "delivered"]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
+
+
+class Actor(Struct, frozen=True):
+    """Who does something, and through what: cli, console, api, slack."""
+
+    name: str
+    via: str
 
 
 class Endpoints(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,6 +43,7 @@ class Endpoints(Struct, frozen=True, forbid_unknown_fields=True):
     """Base of the Bot API, without the token."""
     smtp_host: str = "localhost"
     smtp_port: int = 587
+    smtp_user: str = "abops"
     secrets_dir: str = "/etc/alertmanager/secrets"
     """Folder of the secret files: ingest, slack, slack-webhook, pd-dev, telegram, smtp."""
 
@@ -79,6 +87,8 @@ class AlertEvent(Struct, frozen=True):
     ends_at: datetime | None
     """When it ended. None while it fires."""
     generator_url: str = ""
+    source: str = "alertmanager"
+    """Who said it: alertmanager, reconcile (read from its list), or abops itself."""
 
 
 class Alert(Struct, frozen=True):

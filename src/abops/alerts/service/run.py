@@ -4,10 +4,18 @@ An alert is decoded, given its identity, committed, and only then answered; corr
 delivery follow. Whatever dies in between is picked up again from the store.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
 
+import structlog
+
+from abops.alerts.ingest.webhook import MalformedBodyError, decode
 from abops.alerts.model import (
+    Actor,
+    AlertEvent,
     IncidentDetail,
     IncidentState,
     IncidentSummary,
@@ -16,7 +24,25 @@ from abops.alerts.model import (
     ServiceConfig,
     ServiceEvent,
 )
+from abops.alerts.service.deliver import Delivery
+from abops.alerts.service.incidents import Incidents
+from abops.alerts.service.metrics import Metrics
+from abops.alerts.service.vault import OverloadedError, Vault
+from abops.alerts.service.watch import deadman, gone_there, missing_here, vanished
+from abops.alerts.store import incidents as rows
+from abops.alerts.store import outbox, reading
+from abops.alerts.store.database import StoreUnavailableError
+from abops.alerts.store.events import keep_rejected
+from abops.alerts.store.writer import Unit
+from abops.clients.alertmanager import Alertmanager
 from abops.kernel.clock import Clock, SystemClock
+from abops.kernel.errors import OpsError
+
+SOURCE: Final = "alertmanager"
+TICK_S: Final = 1.0
+KEPT_OF_A_REJECTED_BODY: Final = 65_536
+_SUBSCRIBER_LAG: Final = 1_000
+_log = structlog.get_logger()
 
 
 class AlertService:
@@ -25,47 +51,215 @@ class AlertService:
     def __init__(self, config: ServiceConfig, clock: Clock | None = None) -> None:
         self.config = config
         self.clock: Clock = clock or SystemClock()
+        self._metrics = Metrics(tuple(config.routing.channels))
+        self._incidents = Incidents(config)
+        self._vault = Vault(
+            config.data_dir, config.settings, self._incidents, self.clock, self._announce
+        )
+        self._delivery = Delivery(config, self._vault, self._incidents, self._metrics, self.clock)
+        self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._heard_at = 0.0
+        self._silent_since: datetime | None = None
+        self._missing: dict[str, float] = {}
+        self._compare_now = asyncio.Event()
 
     async def start(self) -> None:
         """Open the store, rebuild the state, start the workers."""
-        raise NotImplementedError
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._vault.open)
+        self._metrics.duplicate_pages.inc(self._vault.pages_in_doubt)
+        self._heard_at = self._now()  # silence counts from here, not from before a pause
+        self._delivery.start()
+        self._tasks = [asyncio.create_task(self._every(TICK_S, self._tick))]
+        if self.config.alertmanager_url is not None:
+            self._tasks.append(asyncio.create_task(self._reconcile(self.config.alertmanager_url)))
 
     async def stop(self) -> None:
         """Finish what is being written and stop the workers."""
-        raise NotImplementedError
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._delivery.stop()
+        await asyncio.to_thread(self._vault.close)
 
     async def ingest(self, body: bytes) -> IngestResult:
-        """Store the alerts of an Alertmanager webhook; return once they are on disk."""
-        raise NotImplementedError
+        """Store the alerts of an Alertmanager webhook; return once they are on disk.
+
+        Raises MalformedBodyError when the body is not a webhook, OverloadedError or
+        StoreUnavailableError when the sender should come back later.
+        """
+        try:
+            decoded = decode(body, self.config.settings.volatile_labels)
+        except MalformedBodyError as error:
+            self._count("rejected", 1)
+            await self._keep_rejected_body(body, error)
+            raise
+        total = len(decoded.events)
+        rejected = [(r.position, r.error, r.content) for r in decoded.rejected]
+        try:
+            accepted = await self._vault.store(decoded.events, rejected)
+        except (OverloadedError, StoreUnavailableError):
+            self._count("refused", total)
+            raise
+        self._count("accepted", accepted)
+        self._count("duplicate", total - accepted)
+        self._count("rejected", len(rejected))
+        if decoded.truncated:
+            self._compare_now.set()
+        return IngestResult(accepted, total - accepted, len(rejected))
 
     async def heartbeat(self, body: bytes) -> None:
         """Note that the Watchdog alert arrived."""
-        raise NotImplementedError
+        del body  # that it came is what it says
+        now = self.clock.now()
+        self._heard_at = now.timestamp()
+        self._silent_since = None
+        back = deadman(self.config.env, since=now, ended=now)
+
+        def note(unit: Unit) -> bool:
+            rows.record_heartbeat(unit.connection, source=SOURCE, at=unit.now)
+            return back.fingerprint in self._incidents.firing()
+
+        if await self._vault.write(note):
+            await self._vault.store([back])
 
     async def incidents(
-        self, *, state: IncidentState | None = None, limit: int = 100
+        self, *, state: IncidentState | None = None, limit: int = 100, since_s: float = 0.0
     ) -> tuple[IncidentSummary, ...]:
         """Return incidents, unresolved ones first, then the newest."""
-        raise NotImplementedError
+        return await self._vault.read(
+            lambda c: reading.incidents(c, state=state, limit=limit, since=since_s)
+        )
 
     async def incident(self, number: int, *, members: int = 200) -> IncidentDetail:
         """Return one incident with its alerts; raises IncidentUnknownError."""
-        raise NotImplementedError
+        return await self._vault.incident(number, members=members)
 
     async def ack(self, number: int, *, by: str, via: str = "api") -> IncidentSummary:
         """Record that `by` takes care of it and tell the channels. Twice changes nothing."""
-        raise NotImplementedError
+        actor = Actor(by, via)
+        await self._vault.write(lambda unit: self._incidents.ack(unit, number, actor))
+        return await self._vault.summary(number)
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[ServiceEvent]]:
         """Give the changes from now on: `async with service.subscribe() as events`."""
-        raise NotImplementedError
-        yield  # makes this a generator
+        queue: asyncio.Queue[ServiceEvent] = asyncio.Queue(_SUBSCRIBER_LAG)
+        self._subscribers.add(queue)
+
+        async def events() -> AsyncIterator[ServiceEvent]:
+            while True:
+                yield await queue.get()
+
+        try:
+            yield events()
+        finally:
+            self._subscribers.discard(queue)
 
     async def metrics(self) -> bytes:
         """Return the metrics in Prometheus' text format."""
-        raise NotImplementedError
+        opened, waiting = await self._vault.read(
+            lambda c: (reading.open_by_severity(c), outbox.oldest_by_severity(c))
+        )
+        now = self._now()
+        return self._metrics.text(
+            open_incidents=opened,
+            oldest_s={severity: max(now - since, 0.0) for severity, since in waiting.items()},
+            heartbeat_age_s=now - self._heard_at,
+        )
 
     def readiness(self) -> Readiness:
         """Say whether new alerts can be stored."""
-        raise NotImplementedError
+        reasons = self._vault.trouble()
+        return Readiness(not reasons, reasons)
+
+    def _announce(self, unit: Unit) -> None:
+        """Called in the writer's thread after a commit."""
+        if self._loop is not None and (unit.events or unit.channels):
+            self._loop.call_soon_threadsafe(self._spread, unit.events, unit.channels)
+
+    def _spread(self, events: list[ServiceEvent], channels: set[str]) -> None:
+        for channel in channels:
+            self._delivery.wake(channel)
+        for queue in self._subscribers:
+            for event in events:
+                if queue.full():  # a reader this slow reads the list again anyway
+                    queue.get_nowait()
+                queue.put_nowait(event)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except OpsError as error:
+                _log.warning("a periodic task failed", reason=str(error))
+
+    async def _tick(self) -> None:
+        await self._vault.write(self._look_at_clocks)
+        now = self.clock.now()
+        silence = now.timestamp() - self._heard_at
+        if silence > self.config.settings.heartbeat_timeout_s and self._silent_since is None:
+            self._silent_since = now
+            await self._vault.store([deadman(self.config.env, since=now)])
+
+    def _look_at_clocks(self, unit: Unit) -> None:
+        self._incidents.resolve_quiet(unit)
+        overdue = unit.now - self.config.settings.page_fallback_after_s
+        for item in outbox.unaccepted_pages(unit.connection, overdue):
+            self._incidents.fall_back(unit, item, "has not accepted it")
+
+    async def _reconcile(self, url: str) -> None:
+        """Compare notes with Alertmanager, regularly and when it left something out."""
+        client = Alertmanager(url)
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(self.config.settings.reconcile_every_s):
+                        await self._compare_now.wait()
+                except TimeoutError:
+                    pass
+                self._compare_now.clear()
+                try:
+                    await self._compare(client)
+                except OpsError as error:
+                    _log.warning("Alertmanager's list could not be compared", reason=str(error))
+        finally:
+            await client.close()
+
+    async def _compare(self, client: Alertmanager) -> None:
+        listed = await client.alerts()
+        now = self.clock.now()
+        settings = self.config.settings
+        firing = await self._vault.write(lambda _unit: self._incidents.firing())
+        gone = gone_there(listed, firing, settings)
+        gone.discard(deadman(self.config.env, since=now).fingerprint)
+        self._missing = {f: self._missing.get(f, now.timestamp()) for f in gone}
+        latest = now.timestamp() - settings.vanished_after_s
+        events: list[AlertEvent] = missing_here(listed, firing, settings, now)
+        events += [
+            vanished(f, _moment(firing[f]), now) for f, at in self._missing.items() if at <= latest
+        ]
+        if events:
+            await self._vault.store(events)
+
+    async def _keep_rejected_body(self, body: bytes, error: MalformedBodyError) -> None:
+        content = body[:KEPT_OF_A_REJECTED_BODY]
+        await self._vault.write(
+            lambda unit: keep_rejected(
+                unit.connection, [(error.position, str(error), content)], at=unit.now, source=SOURCE
+            )
+        )
+
+    def _count(self, result: str, amount: int) -> None:
+        if amount:
+            self._metrics.received.labels(SOURCE, result).inc(amount)
+
+    def _now(self) -> float:
+        return self.clock.now().timestamp()
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -18,10 +18,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from abops.alerts.service import AlertService
+from abops.entry.web.alerts_api import STATUS, alerts_router
 from abops.entry.web.assets import Assets
-from abops.entry.web.console import Pages, console_router, wants_values
+from abops.entry.web.console import FormTooLargeError, Pages, console_router, wants_values
 from abops.entry.web.guard import HEADERS, Guard
-from abops.entry.web.runbooks import Runbooks
+from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.kernel.clock import Clock, SystemClock
 from abops.kernel.errors import OpsError
 
@@ -44,11 +45,10 @@ class BrokenPageError(OpsError):
     hint = "The service's log has the reason. Alerts are taken and people are told regardless."
 
 
-STATUS_OF: Final = {
-    "IncidentUnknownError": 404,
-    "RunbookMissingError": 404,
-    "IncidentResolvedError": 409,
-    "FormTooLargeError": 413,
+STATUS_OF: Final[dict[type[OpsError], int]] = {
+    **STATUS,
+    RunbookMissingError: 404,
+    FormTooLargeError: 413,
 }
 
 
@@ -83,6 +83,8 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
     )
+    app.include_router(alerts_router(service))
+    app.include_router(alerts_router(service))
     app.include_router(console_router(service, pages, Runbooks(runbooks)))
 
     @app.get("/static/{version}/{name:path}", include_in_schema=False)
@@ -114,7 +116,7 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
 
     @app.exception_handler(OpsError)
     async def known(request: Request, error: OpsError) -> Response:
-        return answer(request, error, STATUS_OF.get(type(error).__name__, 500))
+        return answer(request, error, STATUS_OF.get(type(error), 500))
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> Response:

@@ -1,0 +1,41 @@
+"""From the inventory's words to the values that routing decides by."""
+
+from pathlib import PurePath
+
+from abops.alerts.model import Channel, Route, RouteTest, Routing, Team
+from abops.alerts.route.matcher import parse_matchers
+from abops.inventory import model
+
+
+def routing_of(inventory: model.Inventory) -> Routing:
+    """Return who is told what, as `alerts` of the inventory says."""
+    alerts = inventory.alerts
+    return Routing(
+        public_url=alerts.public_url,
+        channels={name: _channel(name, channel) for name, channel in alerts.channels.items()},
+        teams={
+            name: Team(name, team.page, team.chat, team.fallback)
+            for name, team in alerts.teams.items()
+        },
+        routes=tuple(Route(r.match, parse_matchers(r.match), r.send) for r in alerts.routes),
+        owners={part.name: part.team for part in inventory.parts},
+        summaries=alerts.summaries,
+        tests=tuple(RouteTest(test.labels, test.expect) for test in alerts.route_tests),
+    )
+
+
+def _channel(name: str, channel: model.Channel) -> Channel:
+    match channel:
+        case model.PagerDutyChannel():
+            return Channel(name, "pagerduty", _file(channel.routing_key_file))
+        case model.SlackChannel():
+            return Channel(name, "slack", _file(channel.token_file), channel.channel)
+        case model.TelegramChannel():
+            return Channel(name, "telegram", _file(channel.token_file), str(channel.chat_id))
+        case model.EmailChannel():
+            secret = _file(channel.password_file) if channel.password_file else ""
+            return Channel(name, "email", secret, to=channel.to, sender=channel.sender)
+
+
+def _file(path: str) -> str:
+    return PurePath(path).name

@@ -1,0 +1,181 @@
+"""One way to tell each kind of channel: a message is posted once and edited from then on."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from abops.alerts.model import Channel, DeliveryKind, Endpoints, IncidentDetail
+from abops.alerts.service import wording
+from abops.clients.notify.email import Letter, Mailbox, Server
+from abops.clients.notify.pagerduty import EventAction, PagerDuty
+from abops.clients.notify.slack import Slack
+from abops.clients.notify.telegram import Telegram
+from abops.kernel.errors import OpsError
+
+Turn = Callable[[str], Awaitable[None]]
+"""Waits until the channel may be called: `post` or `edit`."""
+
+
+class SecretMissingError(OpsError):
+    """A channel's secret is missing."""
+
+    hint = "Put the token, key or password into its file in the secrets folder, mode 0600."
+
+
+class Message(Struct, frozen=True):
+    """What is to be told."""
+
+    kind: DeliveryKind
+    detail: IncidentDetail
+    url: str
+    identity: str
+    """Names the incident across all installations."""
+    reference: str
+    """How the channel calls the first message. Empty: there is none."""
+
+
+class Sender(Protocol):
+    """Tells one channel."""
+
+    async def tell(self, message: Message, turn: Turn) -> str:
+        """Send it and return how the channel calls it; raises NotAcceptedError."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+def needs_reference(channel: Channel, kind: DeliveryKind) -> bool:
+    """Say whether this can only be told to who was told before."""
+    return channel.type != "pagerduty" and kind in ("update", "ack", "resolve")
+
+
+def sender_of(channel: Channel, endpoints: Endpoints) -> Sender:
+    """Return the sender of a channel; raises SecretMissingError."""
+    folder = Path(endpoints.secrets_dir)
+    match channel.type:
+        case "slack":
+            token = read_secret(folder, channel.secret_file)
+            return _ToSlack(Slack(token, base_url=endpoints.slack_api_url), channel.address)
+        case "pagerduty":
+            key = read_secret(folder, channel.secret_file)
+            return _ToPagerDuty(PagerDuty(key, url=endpoints.pagerduty_url))
+        case "telegram":
+            token = read_secret(folder, channel.secret_file)
+            return _ToTelegram(Telegram(token, url=endpoints.telegram_url), channel.address)
+        case "email":
+            return _ToEmail(mailbox_of(channel, endpoints), channel.to)
+
+
+def mailbox_of(channel: Channel, endpoints: Endpoints) -> Mailbox:
+    """Return the mailbox of an e-mail channel; one without a password does not log in."""
+    server = Server(endpoints.smtp_host, endpoints.smtp_port, endpoints.smtp_user)
+    password = None
+    if channel.secret_file:
+        password = read_secret(Path(endpoints.secrets_dir), channel.secret_file)
+    return Mailbox(server, sender=channel.sender, password=password)
+
+
+def read_secret(folder: Path, name: str) -> str:
+    """Return the content of a secret file; raises SecretMissingError."""
+    path = folder / Path(name).name
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SecretMissingError(f"{path} cannot be read: {error.strerror}") from error
+    if not secret:
+        raise SecretMissingError(f"{path} is empty")
+    return secret
+
+
+class _ToSlack:
+    """Edits the message; what must be noticed is said in its thread as well."""
+
+    def __init__(self, slack: Slack, channel: str) -> None:
+        self._slack = slack
+        self._channel = channel
+
+    async def tell(self, message: Message, turn: Turn) -> str:
+        text = wording.headline(message.detail.summary)
+        blocks = wording.slack_blocks(message.detail, message.url)
+        if not message.reference:
+            await turn("post")
+            return await self._slack.post(self._channel, text, blocks=blocks)
+        await turn("edit")
+        await self._slack.edit(message.reference, text, blocks=blocks)
+        if message.kind != "update":
+            await turn("post")
+            said = wording.reply(message.detail.summary, message.kind)
+            thread = message.reference.partition("/")[2]
+            await self._slack.post(self._channel, said, thread=thread)
+        return message.reference
+
+    async def close(self) -> None:
+        self._slack.close()
+
+
+class _ToPagerDuty:
+    def __init__(self, pagerduty: PagerDuty) -> None:
+        self._pagerduty = pagerduty
+
+    async def tell(self, message: Message, turn: Turn) -> str:
+        await turn("post")
+        action: EventAction = "trigger"
+        if message.kind in ("ack", "resolve"):
+            action = "acknowledge" if message.kind == "ack" else "resolve"
+            return await self._pagerduty.send(action, message.identity)
+        return await self._pagerduty.send(
+            action,
+            message.identity,
+            payload=wording.pagerduty_payload(message.detail),
+            links=wording.pagerduty_links(message.detail, message.url),
+        )
+
+    async def close(self) -> None:
+        await self._pagerduty.close()
+
+
+class _ToTelegram:
+    def __init__(self, telegram: Telegram, chat: str) -> None:
+        self._telegram = telegram
+        self._chat = chat
+
+    async def tell(self, message: Message, turn: Turn) -> str:
+        text = wording.telegram_html(message.detail, message.url)
+        await turn("post")
+        if not message.reference:
+            return await self._telegram.send(self._chat, text)
+        await self._telegram.edit(self._chat, message.reference, text)
+        if message.kind in ("rise", "resolve"):
+            await turn("post")
+            said = wording.reply(message.detail.summary, message.kind)
+            await self._telegram.send(self._chat, said, reply_to=message.reference)
+        return message.reference
+
+    async def close(self) -> None:
+        await self._telegram.close()
+
+
+class _ToEmail:
+    def __init__(self, mailbox: Mailbox, to: tuple[str, ...]) -> None:
+        self._mailbox = mailbox
+        self._to = to
+
+    async def tell(self, message: Message, turn: Turn) -> str:
+        await turn("post")
+        incident = message.detail.summary
+        letter = Letter(
+            to=self._to,
+            subject=wording.headline(incident),
+            text=wording.letter_text(message.detail, message.url),
+            message_id=f"<{message.identity}.{incident.revision}@abops>",
+            references=message.reference,
+        )
+        sent = await self._mailbox.send(letter)
+        return message.reference or sent
+
+    async def close(self) -> None:
+        """Each letter has a connection of its own."""

@@ -1,0 +1,85 @@
+"""The service's own metrics, under the names the rules and dashboards use."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from abops.alerts.model import SEVERITIES
+from abops.alerts.store.outbox import Claim, Outcome
+
+LATENCY_BUCKETS: Final = (0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300, 900, 1800)
+
+
+class Metrics:
+    """Counts what is received and what is told."""
+
+    def __init__(self, channels: tuple[str, ...]) -> None:
+        registry = CollectorRegistry()
+        self._registry = registry
+        self.received = Counter(
+            "abops_alerts_received",
+            "Alerts by what became of them",
+            ["source", "result"],
+            registry=registry,
+        )
+        self._open = Gauge(
+            "abops_incidents_open", "Incidents not resolved", ["severity"], registry=registry
+        )
+        self._oldest = Gauge(
+            "abops_outbox_oldest_seconds",
+            "Age of the oldest message not yet accepted",
+            ["severity"],
+            registry=registry,
+        )
+        self._latency = Histogram(
+            "abops_notification_latency_seconds",
+            "Time from an alert's start until the channel accepted the message",
+            ["channel", "severity"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self._notifications = Counter(
+            "abops_notifications",
+            "Attempts to tell a channel",
+            ["channel", "result"],
+            registry=registry,
+        )
+        self._dead = Counter("abops_dead_letters", "Messages given up", registry=registry)
+        self.duplicate_pages = Counter(
+            "abops_duplicate_pages", "Pages that may have been sent twice", registry=registry
+        )
+        self._heartbeat = Gauge(
+            "abops_heartbeat_age_seconds",
+            "Time since the Watchdog was last heard",
+            registry=registry,
+        )
+        for result in ("accepted", "duplicate", "rejected", "refused"):
+            self.received.labels("alertmanager", result)
+        for channel in channels:
+            for result in ("done", "retry", "dead"):
+                self._notifications.labels(channel, result)
+
+    def attempted(self, claim: Claim, outcome: Outcome) -> None:
+        """Count one attempt."""
+        item = claim.item
+        self._notifications.labels(item.channel, outcome.state).inc()
+        if outcome.state == "dead":
+            self._dead.inc()
+        if outcome.state == "done" and item.kind in ("open", "rise", "fallback"):
+            waited = outcome.at - claim.since.timestamp()
+            self._latency.labels(item.channel, item.severity).observe(max(waited, 0.0))
+
+    def text(
+        self,
+        *,
+        open_incidents: Mapping[str, int],
+        oldest_s: Mapping[str, float],
+        heartbeat_age_s: float,
+    ) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        for severity in SEVERITIES:
+            self._open.labels(severity).set(open_incidents.get(severity, 0))
+            self._oldest.labels(severity).set(oldest_s.get(severity, 0.0))
+        self._heartbeat.set(heartbeat_age_s)
+        return generate_latest(self._registry)

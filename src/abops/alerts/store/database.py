@@ -1,0 +1,91 @@
+"""Opening the database.
+
+SQLite on a local disk: write-ahead log, `synchronous=FULL` so that what is committed survives
+a power cut, one connection that writes, and any number that only read.
+"""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError
+
+from abops.kernel.errors import OpsError
+
+__all__ = ["Connection", "StoreUnavailableError", "migrate", "open_readers", "open_writer"]
+HEAD = "0001"
+"""The revision this code is written for; Alembic is loaded only when the file is older."""
+BUSY_TIMEOUT_MS = 5_000
+
+
+class StoreUnavailableError(OpsError):
+    """The alert store cannot be written."""
+
+    hint = "Look at the free disk space and at who else holds the database file open."
+
+
+def open_writer(path: Path) -> Engine:
+    """Open the engine of the one writer: each transaction takes the write lock at its start."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _engine(path, begin="BEGIN IMMEDIATE", pragmas=("synchronous=FULL",), pool_size=1)
+
+
+def open_readers(path: Path) -> Engine:
+    """Open the engine of the readers: they see the last commit and cannot write."""
+    return _engine(path, begin="BEGIN", pragmas=("query_only=ON",), pool_size=4)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to HEAD; a file that is there already costs one query."""
+    try:
+        with engine.connect() as connection:
+            if _revision(connection) == HEAD:
+                return
+            _upgrade(connection)
+            connection.commit()
+    except DatabaseError as error:
+        raise StoreUnavailableError(
+            f"{engine.url.database} cannot be used as the alert store: {error.orig}"
+        ) from error
+
+
+def _revision(connection: Connection) -> str | None:
+    found = connection.execute(
+        text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
+    ).scalar()
+    if found is None:
+        return None
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if revision is None else str(revision)
+
+
+def _upgrade(connection: Connection) -> None:
+    command: Any = importlib.import_module("alembic.command")
+    config = importlib.import_module("alembic.config").Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _engine(path: Path, *, begin: str, pragmas: tuple[str, ...], pool_size: int) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        pool_size=pool_size,
+        max_overflow=8,
+    )
+    event.listen(engine, "connect", _prepare(pragmas))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin) and None)
+    return engine
+
+
+def _prepare(pragmas: tuple[str, ...]) -> Callable[[Any, object], None]:
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+        connection.isolation_level = None  # transactions begin where the engine says so
+        for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", *pragmas):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return prepare

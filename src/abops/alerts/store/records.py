@@ -1,0 +1,113 @@
+"""What the service remembers between two events, and what one step changes.
+
+`AlertRecord` and `IncidentRecord` are the rows as the writer's thread holds them in memory; only
+that thread touches them. Moments are seconds since 1970. `Changes` gathers what one step does,
+so that it is written in a few statements however many alerts took part.
+"""
+
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from abops.alerts.model import (
+    AlertEvent,
+    AlertStatus,
+    DeliveryKind,
+    IncidentState,
+    Severity,
+    TimelineKind,
+)
+
+
+class AlertRecord(Struct):
+    """What has to be known of an alert to judge the next statement about it."""
+
+    fingerprint: str
+    severity: Severity
+    service: str
+    env: str
+    state: AlertStatus
+    starts_at: float
+    ends_at: float | None
+    ended_by: str
+    incident: int | None
+
+
+class IncidentRecord(Struct):
+    """An unresolved incident; the fields are the table's columns, in their order."""
+
+    number: int
+    title: str
+    state: IncidentState
+    severity: Severity
+    service: str
+    env: str
+    team: str
+    opened_at: float
+    updated_at: float
+    started_at: float
+    quiet_since: float | None
+    acked_at: float | None
+    acked_by: str
+    resolved_at: float | None
+    recurs: int | None
+    alerts: int
+    firing: int
+    revision: int
+    channels: tuple[str, ...]
+    runbook_url: str
+    description: str
+
+
+class OutboxEntry(Struct, frozen=True):
+    """Something to be told, before it has a row."""
+
+    incident: int
+    channel: str
+    kind: DeliveryKind
+    severity: Severity
+    page: bool
+    since: float
+    """When what is told began; latency counts from here."""
+    revision: int
+    created_at: float
+    next_at: float
+
+    @property
+    def key(self) -> str:
+        """Identify it: a step that is done twice tells once."""
+        return f"{self.incident}/{self.channel}/{self.kind}/{self.revision}"
+
+
+class TimelineRow(Struct, frozen=True):
+    """An entry of an incident's timeline, before it has a row."""
+
+    incident: int
+    at: float
+    kind: TimelineKind
+    text: str
+    actor: str = "abops"
+
+
+class MemberRow(Struct, frozen=True):
+    """An alert's part in an incident."""
+
+    incident: int
+    fingerprint: str
+    reason: str
+    joined_at: float
+    state: AlertStatus
+    starts_at: float
+    ends_at: float | None
+    ended_by: str
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one step changes, written together or not at all."""
+
+    alerts: list[tuple[AlertRecord, AlertEvent]] = field(default_factory=list)
+    members: list[MemberRow] = field(default_factory=list)
+    incidents: dict[int, IncidentRecord] = field(default_factory=dict)
+    timeline: list[TimelineRow] = field(default_factory=list)
+    outbox: list[OutboxEntry] = field(default_factory=list)

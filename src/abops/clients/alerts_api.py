@@ -1,0 +1,70 @@
+"""The alert service's own API, for the command line and for whoever waits for an incident.
+
+Answers are given as plain documents: what they mean is known to those who ask.
+"""
+
+from typing import Any
+
+import httpx2
+
+from abops.clients.notify.receipt import trusts_environment
+from abops.kernel.errors import OpsError
+
+TIMEOUT_S = 10.0
+
+
+class AlertServiceError(OpsError):
+    """The alert service did not do what it was asked."""
+
+    hint = "See its log: `abops stack logs alerts`."
+
+
+class AlertServiceUnreachableError(AlertServiceError):
+    """The alert service does not answer."""
+
+    hint = "Start it with `make up`, or name its address: --service http://HOST:PORT."
+
+
+class AlertsApi:
+    """One alert service."""
+
+    def __init__(self, url: str, *, token: str | None = None) -> None:
+        self._url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx2.Client(
+            timeout=TIMEOUT_S, headers=headers, trust_env=trusts_environment(self._url)
+        )
+
+    def incidents(
+        self, *, state: str | None = None, limit: int = 100, since: int = 0
+    ) -> list[dict[str, Any]]:
+        """Return incidents: unresolved ones first, then the newest."""
+        parameters = {"limit": str(limit), "since": str(since), "state": state or ""}
+        found: list[dict[str, Any]] = self._ask("GET", "/v1/incidents", params=parameters)
+        return found
+
+    def incident(self, number: int) -> dict[str, Any]:
+        """Return one incident with alerts, timeline and deliveries."""
+        found: dict[str, Any] = self._ask("GET", f"/v1/incidents/{number}")
+        return found
+
+    def ack(self, number: int, *, by: str) -> dict[str, Any]:
+        """Record who takes care of it."""
+        changed: dict[str, Any] = self._ask("POST", f"/v1/incidents/{number}/ack", json={"by": by})
+        return changed
+
+    def _ask(self, method: str, path: str, **values: Any) -> Any:  # noqa: ANN401 - JSON
+        try:
+            response = self._client.request(method, self._url + path, **values)
+            answer = response.json()
+        except httpx2.HTTPError as error:
+            raise AlertServiceUnreachableError(f"{self._url} did not answer: {error}") from error
+        except ValueError as error:
+            raise AlertServiceError(f"{self._url}{path} did not answer with JSON") from error
+        if response.is_success:
+            return answer
+        said = answer if isinstance(answer, dict) else {}
+        raise AlertServiceError(
+            str(said.get("error", f"{self._url}{path} answered {response.status_code}")),
+            hint=said.get("hint"),
+        )

@@ -1,0 +1,83 @@
+"""Telegram's Bot API. The token is part of the address, so no address appears in any error."""
+
+from typing import Any
+
+import httpx2
+
+from abops.clients.notify.receipt import TIMEOUT_S, NotAcceptedError, trusts_environment
+
+_RATE_LIMITED, _CLIENT_ERROR, _SERVER_ERROR = 429, 400, 500
+_UNCHANGED = "message is not modified"
+
+
+class Telegram:
+    """Sends and edits messages of one bot."""
+
+    def __init__(self, token: str, *, url: str) -> None:
+        self._base = f"{url.rstrip('/')}/bot{token}"
+        self._client = httpx2.AsyncClient(timeout=TIMEOUT_S, trust_env=trusts_environment(url))
+
+    async def send(self, chat: str, html: str, *, reply_to: str = "") -> str:
+        """Send a message, as a reply if one is named; return Telegram's number for it."""
+        body: dict[str, Any] = {
+            "chat_id": int(chat) if chat.lstrip("-").isdigit() else chat,
+            "text": html,
+            "parse_mode": "HTML",
+            "link_preview_options": {"is_disabled": True},
+        }
+        if reply_to:
+            body["reply_parameters"] = {
+                "message_id": int(reply_to),
+                "allow_sending_without_reply": True,
+            }
+        result = await self._call("sendMessage", body)
+        return str(result["message_id"])
+
+    async def edit(self, chat: str, reference: str, html: str) -> None:
+        """Replace the text of a message; one that says so already is left alone."""
+        body = {
+            "chat_id": int(chat) if chat.lstrip("-").isdigit() else chat,
+            "message_id": int(reference),
+            "text": html,
+            "parse_mode": "HTML",
+            "link_preview_options": {"is_disabled": True},
+        }
+        try:
+            await self._call("editMessageText", body)
+        except NotAcceptedError as error:
+            if _UNCHANGED not in str(error):
+                raise
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _call(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response = await self._client.post(f"{self._base}/{method}", json=body)
+        except httpx2.HTTPError as error:
+            # The cause's text would carry the address, and with it the token.
+            raise NotAcceptedError(
+                f"Telegram did not answer: {type(error).__name__}", outcome_unknown=True
+            ) from None
+        try:
+            answer = response.json()
+            if answer["ok"]:
+                return dict(answer["result"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise NotAcceptedError(
+                f"Telegram's answer cannot be read: {response.status_code}", outcome_unknown=True
+            ) from error
+        raise _refused(response.status_code, answer)
+
+
+def _refused(status: int, answer: dict[str, Any]) -> NotAcceptedError:
+    code = int(answer.get("error_code", status))
+    parameters = answer.get("parameters") or {}
+    wait = parameters.get("retry_after")
+    return NotAcceptedError(
+        f"Telegram refused: {code} {str(answer.get('description', ''))[:200]}",
+        final=_CLIENT_ERROR <= code < _SERVER_ERROR and code != _RATE_LIMITED,
+        retry_after_s=None if wait is None else float(wait),
+        outcome_unknown=code >= _SERVER_ERROR,
+    )

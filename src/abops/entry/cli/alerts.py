@@ -1,0 +1,214 @@
+"""Incidents: serve, list, acknowledge, fire a test alert, explain routes, report the week."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from abops.entry.cli.output import output_option, show
+
+SERVICE = "http://127.0.0.1:9600"
+ALERTMANAGER = "http://127.0.0.1:9093"
+F = TypeVar("F", bound=Callable[..., Any])
+
+_inventory_option = click.option(
+    "--inventory",
+    type=click.Path(path_type=Path),
+    default=Path("platform.yaml"),
+    show_default=True,
+    help="What exists.",
+)
+_service_option = click.option(
+    "--service",
+    envvar="ABOPS_ALERTS_URL",
+    default=SERVICE,
+    show_default=True,
+    help="Address of the alert service.",
+)
+
+
+@click.group()
+def group() -> None:
+    """Incidents: serve, list, acknowledge, fire a test alert."""
+
+
+@group.command()
+@_inventory_option
+@click.option("--env", required=True, help="Environment that this service watches.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=9600, show_default=True, help="Port to listen on.")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), required=True, help="Folder of the database."
+)
+@click.option(
+    "--secrets-dir", type=click.Path(path_type=Path), help="Folder of tokens and keys, one a file."
+)
+@click.option(
+    "--endpoints",
+    type=click.Path(path_type=Path),
+    help="JSON file: where the outside systems answer. Without it: the real providers.",
+)
+@click.option("--alertmanager", help="Address of an Alertmanager to compare notes with.")
+@click.option(
+    "--resolve-after",
+    default=None,
+    help="Time without a firing alert until an incident resolves: 10s, 5m (the default).",
+)
+@click.option("--inbox-url", help="Where the channel servers show what they received.")
+def serve(**options: Any) -> None:  # noqa: ANN401 - click's own
+    """Run the alert service: takes alerts, keeps incidents, tells people."""
+    from abops.entry.web.serve import Options, run
+
+    run(Options(**options))
+
+
+@group.command("list")
+@click.option("--state", type=click.Choice(["open", "acked", "resolved"]), help="Only these.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@_service_option
+@output_option
+def list_incidents(state: str | None, limit: int, service: str, output: str) -> None:
+    """List incidents: unresolved ones first, then the newest."""
+    from abops.clients.alerts_api import AlertsApi
+
+    found = AlertsApi(service).incidents(state=state, limit=limit)
+    columns = ("number", "state", "severity", "service", "env", "title", "alerts", "firing")
+    if output == "json":
+        show(found, output)
+        return
+    rows = [{name: row.get(name) for name in (*columns, "opened_at", "acked_by")} for row in found]
+    show(rows, output, columns=(*columns, "opened_at", "acked_by"))
+
+
+@group.command("show")
+@click.argument("number", type=int)
+@_service_option
+@output_option
+def show_incident(number: int, service: str, output: str) -> None:
+    """Show one incident: its alerts, what happened, who was told."""
+    from abops.clients.alerts_api import AlertsApi
+
+    detail = AlertsApi(service).incident(number)
+    if output == "json":
+        show([detail], output)
+        return
+    summary = detail["summary"]
+    click.echo(f"INC-{number}  {summary['state']}  {summary['severity']}  {summary['title']}")
+    alerts = [{**m["alert"], "reason": m["reason"]} for m in detail["members"]]
+    show(alerts, output, columns=("name", "severity", "state", "starts_at", "reason"))
+    show(detail["timeline"], output, columns=("at", "kind", "actor", "text"))
+    show(
+        detail["deliveries"],
+        output,
+        columns=("channel", "kind", "state", "attempts", "latency_s", "error"),
+    )
+
+
+@group.command()
+@click.argument("number", type=int)
+@click.option("--by", envvar="USER", default="cli", show_default="$USER", help="Who takes care.")
+@_service_option
+def ack(number: int, by: str, service: str) -> None:
+    """Acknowledge incident NUMBER: you take care of it, and the channels are told."""
+    from abops.clients.alerts_api import AlertsApi
+
+    changed = AlertsApi(service).ack(number, by=by)
+    click.echo(f"INC-{number} is {changed['state']}: {changed['acked_by']} takes care of it")
+
+
+@group.command()
+@click.option("--test", "--fire-test-alert", is_flag=True, required=True, help="A test alert.")
+@click.option("--wait", default=30.0, show_default=True, help="Seconds every channel has.")
+@click.option("--env", default="local", show_default=True, help="Environment label of the alert.")
+@click.option("--alertmanager", default=ALERTMANAGER, show_default=True, help="Its address.")
+@_service_option
+@_inventory_option
+@output_option
+def fire(**options: Any) -> None:  # noqa: ANN401 - click's own
+    """Send a critical test alert all the way and say how long each step took.
+
+    Exits 1 when a channel was not told in time. The alert is resolved again.
+    """
+    from abops.entry.cli.alert_test import LateError, fire_test
+
+    output = options.pop("output")
+    del options["test"]
+    steps, late = fire_test(**options)
+    show(steps, output)
+    if late:
+        raise LateError(f"not told in time: {', '.join(late)}")
+
+
+@group.group()
+def routes() -> None:
+    """Who is told what, and why."""
+
+
+@routes.command()
+@click.argument("labels")
+@_inventory_option
+@output_option
+def explain(labels: str, inventory: Path, output: str) -> None:
+    """Say where an alert with LABELS goes: 'severity=critical,service=api'."""
+    from abops.alerts.route.from_inventory import routing_of
+    from abops.alerts.route.matcher import parse_labels
+    from abops.alerts.route.tree import decide
+    from abops.inventory.load import load_inventory
+
+    decision = decide(routing_of(load_inventory(inventory)), parse_labels(labels))
+    row = {
+        "channels": ", ".join(decision.channels),
+        "team": decision.team,
+        "pages": ", ".join(sorted(decision.pages)),
+        "why": decision.why,
+    }
+    show([row], output)
+
+
+@routes.command("check")
+@click.option("--check-channels", is_flag=True, hidden=True, help="Name the plan uses for this.")
+@_inventory_option
+@output_option
+def check_routes(*, check_channels: bool, inventory: Path, output: str) -> None:
+    """Hold the inventory's route tests against the routes; exit 1 when one fails."""
+    from abops.alerts.route.from_inventory import routing_of
+    from abops.alerts.route.tree import RouteTestError, check
+    from abops.inventory.load import load_inventory
+
+    del check_channels
+    results = check(routing_of(load_inventory(inventory)))
+    rows = [
+        {
+            "passed": "yes" if result.passed else "NO",
+            "labels": ", ".join(f"{k}={v}" for k, v in result.labels.items()),
+            "expected": ", ".join(result.expected),
+            "actual": ", ".join(result.actual),
+            "why": result.why,
+        }
+        for result in results
+    ]
+    show(rows, output)
+    if failed := sum(not result.passed for result in results):
+        raise RouteTestError(f"{failed} of {len(results)} route tests fail")
+
+
+@group.group()
+def report() -> None:
+    """Reports on what happened."""
+
+
+@report.command()
+@click.option("--send", is_flag=True, help="Send it to the channels of alerts.summaries.")
+@click.option(
+    "--endpoints", type=click.Path(path_type=Path), help="JSON file: where the mail server is."
+)
+@click.option("--secrets-dir", type=click.Path(path_type=Path), help="Folder of the secrets.")
+@_service_option
+@_inventory_option
+def weekly(**options: Any) -> None:  # noqa: ANN401 - click's own
+    """Write the report of the last seven days, and send it when asked to."""
+    from abops.entry.cli.alert_report import weekly_report
+
+    for line in weekly_report(**options):
+        click.echo(line)

@@ -1,0 +1,98 @@
+"""Running the alert service: from options to a process that listens."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import uvicorn
+
+from abops.alerts.model import Endpoints, ServiceConfig, ServiceSettings
+from abops.alerts.route.from_inventory import routing_of
+from abops.alerts.service import AlertService
+from abops.entry.web.app import create_app
+from abops.inventory.load import load_inventory
+from abops.kernel import logging
+from abops.kernel.errors import OpsError
+from abops.kernel.quantities import parse_duration
+
+KEEP_ALIVE_S: Final = 75
+STOP_WITHIN_S: Final = 3
+"""Seconds for open streams: a browser that shows incidents must not hold up a restart."""
+
+
+class EndpointsError(OpsError):
+    """The file of endpoints cannot be used."""
+
+    hint = (
+        "It is one JSON object; its keys are those of `Endpoints` in docs/reference/alert-api.md."
+    )
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What `abops alerts serve` was given."""
+
+    inventory: Path
+    env: str
+    host: str
+    port: int
+    data_dir: Path
+    secrets_dir: Path | None
+    endpoints: Path | None
+    alertmanager: str | None
+    resolve_after: str | None
+    inbox_url: str | None
+
+
+def run(options: Options) -> None:
+    """Listen until told to stop."""
+    logging.configure("abops-alerts")
+    app = create_app(AlertService(config_of(options)), inbox_url=options.inbox_url)
+    uvicorn.run(
+        app,
+        host=options.host,
+        port=options.port,
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+    )
+
+
+def config_of(options: Options) -> ServiceConfig:
+    """Return the configuration that the options describe; raises EndpointsError, InventoryError."""
+    inventory = load_inventory(options.inventory)
+    if options.env not in inventory.environments:
+        known = ", ".join(inventory.environments)
+        raise EnvironmentUnknownError(f"there is no environment {options.env!r}; known: {known}")
+    settings = ServiceSettings()
+    if options.resolve_after is not None:
+        seconds = parse_duration(options.resolve_after).total_seconds()
+        settings = msgspec.structs.replace(settings, resolve_after_s=seconds)
+    return ServiceConfig(
+        env=options.env,
+        routing=routing_of(inventory),
+        data_dir=options.data_dir,
+        endpoints=read_endpoints(options.endpoints, options.secrets_dir),
+        settings=settings,
+        alertmanager_url=options.alertmanager,
+    )
+
+
+class EnvironmentUnknownError(OpsError):
+    """There is no such environment."""
+
+    hint = "Name one of `environments` in the inventory."
+    exit_code = 2
+
+
+def read_endpoints(path: Path | None, secrets_dir: Path | None) -> Endpoints:
+    """Read where the outside systems answer; `secrets_dir` wins over the file's."""
+    endpoints = Endpoints()
+    if path is not None:
+        try:
+            endpoints = msgspec.json.decode(path.read_bytes(), type=Endpoints)
+        except (OSError, msgspec.DecodeError) as error:
+            raise EndpointsError(f"{path} cannot be used: {error}") from error
+    if secrets_dir is not None:
+        endpoints = msgspec.structs.replace(endpoints, secrets_dir=str(secrets_dir))
+    return endpoints
