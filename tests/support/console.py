@@ -28,14 +28,10 @@ from abops.alerts.model import (
     TimelineEntry,
 )
 from abops.alerts.service import AlertService
+from abops.alerts.service.incidents import IncidentUnknownError
 from abops.kernel.clock import Clock, SystemClock
-from abops.kernel.errors import OpsError
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-
-
-class IncidentUnknownError(OpsError):
-    """There is no incident of this number."""
 
 
 class FixedClock:
@@ -122,9 +118,13 @@ class MemoryService(AlertService):
         """Nothing has to be closed."""
 
     async def incidents(
-        self, *, state: IncidentState | None = None, limit: int = 100
+        self, *, state: IncidentState | None = None, limit: int = 100, since_s: float = 0.0
     ) -> tuple[IncidentSummary, ...]:
-        found = [d.summary for d in self.details.values() if state in {None, d.summary.state}]
+        found = [
+            d.summary
+            for d in self.details.values()
+            if state in {None, d.summary.state} and d.summary.opened_at.timestamp() >= since_s
+        ]
         found.sort(key=lambda i: (i.state == "resolved", -i.number))
         return tuple(found[:limit])
 

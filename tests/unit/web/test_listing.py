@@ -57,6 +57,14 @@ def test_filters_apply_together() -> None:
     assert ("local", "prod") == found.envs
 
 
+def test_the_filter_offers_the_services_with_the_most_incidents_and_the_chosen_one() -> None:
+    many = [an_incident(n, service=f"s{n}") for n in range(1, 400)]
+    busy = [an_incident(n, service="busy") for n in range(400, 403)]
+    offered = listed(*many, *busy, service="rare").services
+    assert {"busy", "rare"} <= set(offered)
+    assert 201 == len(offered)
+
+
 def test_counts_are_of_the_filtered_incidents_whatever_state_is_shown() -> None:
     content = listed(
         an_incident(1, alerts=11),

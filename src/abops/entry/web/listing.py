@@ -25,6 +25,8 @@ Show = Literal["active", "open", "acked", "resolved", "all"]
 SHOWN: Final[tuple[Show, ...]] = get_args(Show)
 RANGES: Final = ("1h", "6h", "24h", "7d", "30d")
 PAGE_SIZE: Final = 100
+OFFERED_AT_MOST: Final = 200
+"""Services in the filter; a longer list is no help, and search finds the rest."""
 _STATE_RANK: Final = {"open": 0, "acked": 1, "resolved": 2}
 _SEVERITY_RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _STATES_OF: Final[dict[Show, frozenset[IncidentState]]] = {
@@ -136,7 +138,7 @@ def list_incidents(
         alerts=sum(i.alerts for i in active),
         active=len(active),
         mtta=mean_time_to_ack(i for i in chosen if i.opened_at >= start),
-        services=tuple(sorted({i.service for i in recent} | ({query.service} - {""}))),
+        services=_offered(Counter(i.service for i in recent), query.service),
         envs=tuple(sorted({i.env for i in incidents} | ({query.env} - {""}))),
     )
 
@@ -158,6 +160,12 @@ def find_incidents(incidents: Sequence[IncidentSummary], words: str) -> tuple[In
             key=_urgency,
         )
     )
+
+
+def _offered(services: Counter[str], chosen: str) -> tuple[str, ...]:
+    """Return the services to choose from: those with the most incidents, by name."""
+    names = {name for name, _ in services.most_common(OFFERED_AT_MOST)}
+    return tuple(sorted(names | ({chosen} - {""})))
 
 
 def _one_of(value: str | None, known: tuple[T, ...]) -> T | None:

@@ -37,9 +37,7 @@ export function listen({ onEvent, onState }) {
       tell({ state });
       if (stream.readyState === EventSource.CLOSED) setTimeout(open, AGAIN_MS);
     };
-    for (const kind of ["message", "opened", "updated", "acked", "resolved", "delivered"]) {
-      stream.addEventListener(kind, () => tell({ event: kind }));
-    }
+    stream.addEventListener("incident", () => tell({ event: "incident" }));
   }
 
   channel.onmessage = ({ data }) => receive(data);
