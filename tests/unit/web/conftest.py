@@ -29,5 +29,7 @@ def runbooks(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(service: MemoryService, clock: FixedClock, runbooks: Path) -> Iterator[TestClient]:
     app = create_app(service, clock=clock, runbooks=runbooks)
-    with TestClient(app, base_url="http://127.0.0.1:9600", follow_redirects=False) as client:
+    with TestClient(
+        app, base_url="http://127.0.0.1:9600", follow_redirects=False, client=("127.0.0.1", 50000)
+    ) as client:
         yield client

@@ -49,6 +49,20 @@ def test_our_own_form_and_a_program_may_acknowledge(
     assert "acked" == service.details[42].summary.state
 
 
+def test_without_a_login_nobody_acknowledges_from_elsewhere(
+    client: TestClient, service: MemoryService
+) -> None:
+    through_a_proxy = {"X-Forwarded-For": "203.0.113.9"}
+    answer = client.post("/incidents/42/ack", data={}, headers=through_a_proxy)
+    assert 403 == answer.status_code
+    assert "on this machine only" in answer.text
+    elsewhere = TestClient(
+        client.app, base_url="http://127.0.0.1:9600", client=("203.0.113.9", 50000)
+    )
+    assert 403 == elsewhere.post("/incidents/42/ack", data={}).status_code
+    assert "open" == service.details[42].summary.state
+
+
 @pytest.mark.parametrize("path", ["/incidents", "/incidents/999", "/nowhere", "/help"])
 def test_every_answer_forbids_what_is_not_from_here(client: TestClient, path: str) -> None:
     headers = client.get(path).headers

@@ -40,3 +40,16 @@ def test_counts_take_at_most_four_figures(number: int, text: str) -> None:
 )
 def test_only_web_addresses_from_alerts_become_links(url: str, shown: str) -> None:
     assert shown == wording.web_address(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Run `abops alerts list`.", "Run <code>abops alerts list</code>."),
+        ("`<b>` & <i>", "<code>&lt;b&gt;</code> &amp; &lt;i&gt;"),
+        ("one ` alone <b>", "one ` alone &lt;b&gt;"),
+        ("", ""),
+    ],
+)
+def test_code_in_a_hint_is_shown_as_code_and_nothing_else_is_markup(text: str, shown: str) -> None:
+    assert shown == wording.with_code(text)

@@ -20,7 +20,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from abops.alerts.service import AlertService
 from abops.entry.web.alerts_api import STATUS, alerts_router
 from abops.entry.web.assets import Assets
-from abops.entry.web.console import FormTooLargeError, Pages, console_router, wants_values
+from abops.entry.web.console import (
+    FormTooLargeError,
+    NotLocalError,
+    Pages,
+    console_router,
+    wants_values,
+)
 from abops.entry.web.guard import HEADERS, Guard
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.kernel.clock import Clock, SystemClock
@@ -48,6 +54,7 @@ class BrokenPageError(OpsError):
 STATUS_OF: Final[dict[type[OpsError], int]] = {
     **STATUS,
     RunbookMissingError: 404,
+    NotLocalError: 403,
     FormTooLargeError: 413,
 }
 

@@ -19,6 +19,7 @@ from abops.alerts.model import Alert, IncidentDetail
 from abops.alerts.service import AlertService
 from abops.entry.web import listing, story, wording
 from abops.entry.web.assets import Assets
+from abops.entry.web.guard import is_local
 from abops.entry.web.runbooks import Runbook, Runbooks
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
@@ -59,6 +60,7 @@ class Pages:
             "absolute": wording.absolute,
             "short_count": wording.short_count,
             "age": wording.ago,
+            "with_code": wording.with_code,
             "web_address": wording.web_address,
             "duration": lambda span: humanize_seconds(span.total_seconds()),
         }
@@ -132,7 +134,6 @@ def _add_incidents(
             told=story.who_was_told(detail.deliveries),
             timeline=story.with_gaps(detail.timeline),
             runbook=_runbook(runbooks, detail, why),
-            can_unack=hasattr(service, "unack"),
         )
 
 
@@ -160,6 +161,8 @@ def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks
 def _add_actions(router: APIRouter, service: AlertService) -> None:
     @router.post("/incidents/{number}/ack")
     async def ack(request: Request, number: int) -> Response:
+        if not is_local(request):
+            raise NotLocalError
         form = await _form(request)
         name = form.get("by", "").strip()[:64]
         by = name or request.cookies.get(NAME_COOKIE, "") or "console"
@@ -211,6 +214,12 @@ async def _form(request: Request) -> dict[str, str]:
             raise FormTooLargeError
     fields = parse_qs(body.decode("utf-8", errors="replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
+
+
+class NotLocalError(OpsError):
+    """Without a login, incidents are acknowledged on this machine only."""
+
+    hint = "Use a tunnel to this machine, or the API with the token `respond`."
 
 
 class FormTooLargeError(OpsError):

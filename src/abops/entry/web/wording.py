@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from markupsafe import Markup, escape
+
 
 def ago(elapsed: timedelta) -> str:
     """Write an age so that it can be taken in at a glance: 12 s, 2 m, 1h 04m, 3d 02h."""
@@ -25,6 +27,18 @@ def absolute(moment: datetime) -> str:
 def web_address(url: str) -> str:
     """Return `url` when a browser may be sent there, else nothing."""
     return url if urlsplit(url).scheme in {"http", "https"} else ""
+
+
+def with_code(text: str) -> Markup:
+    """Show what stands between backticks as code; everything else as it is."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    shown = [
+        Markup("<code>{}</code>").format(part) if index % 2 else part
+        for index, part in enumerate(parts)
+    ]
+    return Markup().join(shown)
 
 
 def short_count(number: int) -> str:

@@ -41,9 +41,6 @@ export function listenForActions() {
     if (form.matches("form[data-ack]")) {
       event.preventDefault();
       sendAck(form);
-    } else if (form.matches("form[data-unack]")) {
-      event.preventDefault();
-      send(form, (result) => `INC-${result.number} is open again`);
     }
   });
   document.addEventListener("change", (event) => {
