@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from urllib.request import Request, urlopen
 
 import psycopg
 from prometheus_client.parser import text_string_to_metric_families
+
 from support.servers import (
     Postgres,
     Server,
@@ -31,6 +33,8 @@ PROGRAMS = FOLDER / ".venv" / "bin"
 TOKEN = "100000:test-token"  # noqa: S105 - of a stub
 DATABASE = "analytic_bot"
 FIRST_CHANNEL = 500_001
+LOOK_EVERY_S = 0.2
+"""After so long every process has looked at the switches, which it does ten times a second."""
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Workload:
     redis: Server
     urls: dict[str, str] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
+    stack: ExitStack = field(default_factory=ExitStack)
 
     def request(
         self, method: str, process: str, path: str, body: object = None, **headers: str
@@ -114,6 +119,7 @@ class Workload:
         """Break something for the time of the block."""
         status, answer = self.request("POST", "control", f"/faults/{name}", options)
         assert status == 200, answer
+        time.sleep(LOOK_EVERY_S)
         try:
             yield
         finally:
@@ -136,6 +142,20 @@ class Workload:
             timeout=60,
             check=False,
         )
+
+    @contextmanager
+    def without(self, store: Server) -> Iterator[None]:
+        """Stop a store for the time of the block; it comes back on its port with its files."""
+        store.stop()
+        try:
+            yield
+        finally:
+            with store.log.open("ab") as log:
+                store.process = subprocess.Popen(
+                    store.process.args, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/"
+                )
+            self.stack.callback(store.stop)
+            wait_until(lambda: listens(store.port), what="the store's return")
 
     @contextmanager
     def process(
@@ -161,6 +181,7 @@ def start_workload(folder: Path) -> Iterator[Workload]:
         redis = stack.enter_context(start_redis(folder / "redis"))
         ports = {name: free_port() for name in ("api", "stub", "control", "bot", "worker", "beat")}
         made = Workload(_environment(folder, postgres, redis, ports), folder, postgres, redis)
+        made.stack = stack
         made.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}".encode())

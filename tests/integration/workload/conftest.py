@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from support.workload import PROGRAMS, Workload, start_workload
 
 

@@ -70,7 +70,7 @@ class Telegram:
         started = time.perf_counter()
         status, answer = self._post(method, parameters)
         retry_after = float((answer.get("parameters") or {}).get("retry_after", 0))
-        code = str(status) if status else "unreachable"
+        code = str(status) if status else "network"
         self.calls.append(Call(method, code, time.perf_counter() - started, retry_after))
         if answer.get("ok"):
             return answer["result"]

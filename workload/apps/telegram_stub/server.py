@@ -49,6 +49,7 @@ async def received(request: web.Request) -> web.Response:
             "messages": list(state.messages),
             "calls": dict(state.calls),
             "pending_updates": state.pending,
+            "polling": state.polling,
         }
     )
 

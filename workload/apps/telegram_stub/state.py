@@ -40,6 +40,8 @@ class StubState:
         self._message_ids = itertools.count(1)
         self._arrived = asyncio.Event()
         self._poller = 0
+        self.polling = 0
+        """How many pollers wait now."""
         self._second = 0
         self._sent_this_second = 0
         self.messages: deque[Json] = deque(maxlen=REMEMBERED)
@@ -63,6 +65,14 @@ class StubState:
         self._arrived.set()  # wakes the poller before, which finds itself replaced
         while self._updates and self._updates[0]["update_id"] < offset:
             self._updates.popleft()
+        self.polling += 1
+        try:
+            await self._wait_for_update(mine, timeout_s)
+        finally:
+            self.polling -= 1
+        return list(itertools.islice(self._updates, limit))
+
+    async def _wait_for_update(self, mine: int, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         while not self._updates and (left := deadline - time.monotonic()) > 0:
             self._arrived.clear()
@@ -70,10 +80,9 @@ class StubState:
                 async with asyncio.timeout(left):
                     await self._arrived.wait()
             except TimeoutError:
-                break
+                return
             if self._poller != mine:
                 raise ConflictError
-        return list(itertools.islice(self._updates, limit))
 
     def take_message(self, chat_id: int, text: str) -> Json:
         """Take one message and return it as Telegram shows it."""
