@@ -193,6 +193,9 @@ class _Worker:
         if error.outcome_unknown and item.page:
             self._metrics.duplicate_pages.inc()
         now = self._now()
+        if error.final and self._sender is not None:
+            await self._sender.close()
+            self._sender = None  # the secret may be replaced: read it again next time
         if error.final or gives_up(item, self._clock.now()):
             outcome = outbox.Outcome("dead", now, error=str(error))
         else:

@@ -1,0 +1,360 @@
+"""The keeping of incidents, on a real store, without processes or time."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from abops.alerts.ingest.identity import event_key, fingerprint
+from abops.alerts.model import (
+    Actor,
+    AlertEvent,
+    AlertStatus,
+    Channel,
+    IncidentSummary,
+    Route,
+    Routing,
+    ServiceConfig,
+    Team,
+)
+from abops.alerts.route.matcher import parse_matchers
+from abops.alerts.service.incidents import (
+    IncidentResolvedError,
+    Incidents,
+    IncidentUnknownError,
+)
+from abops.alerts.store import events as event_rows
+from abops.alerts.store import outbox, reading
+from abops.alerts.store.database import migrate, open_writer
+from abops.alerts.store.writer import Unit
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def a_routing() -> Routing:
+    routes = [('severity="critical"', ("page", "chat")), ('severity=~"warning|info"', ("chat",))]
+    return Routing(
+        public_url="http://127.0.0.1:9600",
+        channels={
+            "pd": Channel("pd", "pagerduty"),
+            "chat": Channel("chat", "slack"),
+            "tg": Channel("tg", "telegram"),
+        },
+        teams={"dev": Team("dev", page="pd", chat="chat", fallback=("tg",))},
+        routes=tuple(Route(match, parse_matchers(match), send) for match, send in routes),
+    )
+
+
+def an_event(
+    name: str = "ProbeFailed",
+    *,
+    status: AlertStatus = "firing",
+    severity: str = "warning",
+    service: str = "api",
+    start_s: float = 0,
+    end_s: float = 60,
+    source: str = "alertmanager",
+) -> AlertEvent:
+    labels = {"alertname": name, "severity": severity, "service": service, "env": "local"}
+    starts_at = NOON + timedelta(seconds=start_s)
+    ends_at = NOON + timedelta(seconds=end_s) if status == "resolved" else None
+    identity = fingerprint(labels, ())
+    key = event_key(identity, status, starts_at, ends_at)
+    return AlertEvent(key, identity, status, labels, {}, starts_at, ends_at, source=source)
+
+
+class Book:
+    """Incidents with their store; `take` does what the writer does with a batch."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
+        self.config = ServiceConfig(env="local", routing=a_routing(), data_dir=folder)
+        self.state = Incidents(self.config)
+        self.restart()
+
+    def restart(self) -> None:
+        self.state = Incidents(self.config)
+        with self.engine.begin() as connection:
+            self.state.load(connection, NOON.timestamp())
+
+    @contextmanager
+    def unit(self, at_s: float) -> Iterator[Unit]:
+        with self.engine.begin() as connection:
+            yield Unit(connection, NOON.timestamp() + at_s)
+
+    def take(self, *events: AlertEvent, at_s: float = 0) -> None:
+        with self.unit(at_s) as unit:
+            known = event_rows.known_keys(unit.connection, [event.key for event in events])
+            fresh = list({e.key: e for e in events if e.key not in known}.values())
+            first = event_rows.last_event_id(unit.connection) + 1
+            event_rows.insert_events(unit.connection, fresh, first_id=first, received_at=unit.now)
+            self.state.apply(unit, fresh)
+
+    def clock(self, at_s: float) -> None:
+        with self.unit(at_s) as unit:
+            self.state.resolve_quiet(unit)
+
+    def incidents(self) -> tuple[IncidentSummary, ...]:
+        with self.engine.connect() as connection:
+            return reading.incidents(connection, state=None, limit=100)
+
+    def told(self) -> list[tuple[str, str]]:
+        with self.engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT channel, kind FROM outbox ORDER BY id")
+            return [(row[0], row[1]) for row in rows]
+
+    def send_all(self, at_s: float) -> None:
+        with self.unit(at_s) as unit:
+            for channel in ("pd", "chat", "tg"):
+                kinds = ("open", "rise", "update", "ack", "resolve", "fallback")
+                while claim := outbox.claim(unit.connection, channel, now=unit.now, kinds=kinds):
+                    self.state.claimed(claim.item.incident, channel)
+                    outcome = outbox.Outcome("done", unit.now, reference="r")
+                    outbox.settle(unit.connection, claim.item.id, outcome)
+
+
+@contextmanager
+def a_book(folder: Path) -> Iterator[Book]:
+    engine = open_writer(folder / "alerts.db")
+    migrate(engine)
+    yield Book(engine, folder)
+    engine.dispose()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Book]:
+    with a_book(tmp_path) as book:
+        yield book
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("laws")
+
+
+def shape(incidents: Sequence[IncidentSummary]) -> set[tuple[str, str, int, int, str]]:
+    return {(i.service, i.severity, i.alerts, i.firing, i.state) for i in incidents}
+
+
+some_events = st.lists(
+    st.builds(
+        an_event,
+        st.sampled_from(["A", "B", "C"]),
+        severity=st.sampled_from(["critical", "warning", "info"]),
+        service=st.sampled_from(["api", "bot"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+_laws = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@_laws
+@given(some_events, st.integers())
+def test_the_order_in_which_alerts_arrive_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, events: list[AlertEvent], seed: int
+) -> None:
+    shuffled = Random(seed).sample(events, len(events))  # noqa: S311 - an order
+    with a_book(tmp_path_factory.mktemp("a")) as one, a_book(tmp_path_factory.mktemp("b")) as two:
+        one.take(*events)
+        for event in shuffled:
+            two.take(event)
+        assert shape(one.incidents()) == shape(two.incidents())
+
+
+@_laws
+@given(some_events)
+def test_what_is_said_twice_counts_once(
+    tmp_path_factory: pytest.TempPathFactory, events: list[AlertEvent]
+) -> None:
+    with a_book(tmp_path_factory.mktemp("a")) as book:
+        book.take(*events, *events)
+        once, told = book.incidents(), book.told()
+        book.take(*events, at_s=5)
+        assert (once, told) == (book.incidents(), book.told())
+
+
+def test_alerts_of_one_service_are_one_incident_and_one_message(book: Book) -> None:
+    book.take(an_event("A"), an_event("B"), an_event("A", service="bot"))
+    assert {("api", "warning", 2, 2, "open"), ("bot", "warning", 1, 1, "open")} == shape(
+        book.incidents()
+    )
+    assert [("chat", "open"), ("chat", "open")] == book.told()
+
+
+def test_a_second_alert_edits_the_message_and_pages_nobody_again(book: Book) -> None:
+    book.take(an_event("A", severity="critical"))
+    book.send_all(1)
+    book.take(an_event("B", severity="critical"), at_s=2)
+    book.take(an_event("C", severity="critical"), at_s=3)
+    assert [("pd", "open"), ("chat", "open"), ("chat", "update")] == book.told()
+
+
+def test_a_rise_to_critical_pages_and_undoes_the_acknowledgement(book: Book) -> None:
+    book.take(an_event("A"))
+    with book.unit(1) as unit:
+        book.state.ack(unit, 1, Actor("ana", "cli"))
+    book.send_all(1)
+    book.take(an_event("B", severity="critical"), at_s=2)
+    assert [("chat", "open"), ("chat", "ack"), ("chat", "rise"), ("pd", "open")] == book.told()
+    assert [("critical", "open", "")] == [
+        (i.severity, i.state, i.acked_by) for i in book.incidents()
+    ]
+
+
+def test_an_incident_resolves_when_nothing_has_fired_for_long_enough(book: Book) -> None:
+    book.take(an_event(severity="critical"))
+    book.take(an_event(severity="critical", status="resolved"), at_s=60)
+    book.clock(359)
+    assert "open" == book.incidents()[0].state
+    book.clock(360)
+    assert "resolved" == book.incidents()[0].state
+    assert [("pd", "resolve"), ("chat", "resolve")] == book.told()[-2:]
+
+
+def test_nothing_joins_a_resolved_incident(book: Book) -> None:
+    book.take(an_event())
+    book.take(an_event(status="resolved"), at_s=60)
+    book.clock(360)
+    book.take(an_event(start_s=400), at_s=400)
+    assert [(2, "open", 1), (1, "resolved", None)] == [
+        (i.number, i.state, i.recurs) for i in book.incidents()
+    ]
+
+
+def test_an_alert_that_fires_again_keeps_its_incident_open(book: Book) -> None:
+    book.take(an_event())
+    book.take(an_event(status="resolved"), at_s=60)
+    book.take(an_event(start_s=120), at_s=120)
+    book.clock(1000)
+    assert {("api", "warning", 1, 1, "open")} == shape(book.incidents())
+
+
+def test_after_the_window_a_new_incident_opens_beside_the_old_one(book: Book) -> None:
+    book.take(an_event("A"))
+    book.take(an_event("B", start_s=601), at_s=601)
+    assert [2, 1] == [i.number for i in book.incidents()]
+
+
+def test_a_firing_older_than_a_known_resolve_is_only_counted(book: Book) -> None:
+    book.take(an_event(status="firing", start_s=10))
+    book.take(an_event(status="resolved", start_s=10, end_s=60), at_s=60)
+    book.take(an_event(status="firing", start_s=5), at_s=61)
+    assert {("api", "warning", 1, 0, "open")} == shape(book.incidents())
+
+
+def test_a_resolve_of_an_earlier_time_leaves_what_fires_now(book: Book) -> None:
+    book.take(an_event(start_s=100))
+    book.take(an_event(status="resolved", start_s=10, end_s=20), at_s=101)
+    assert {("api", "warning", 1, 1, "open")} == shape(book.incidents())
+
+
+def test_a_resolve_of_an_unknown_alert_opens_nothing(book: Book) -> None:
+    book.take(an_event(status="resolved"))
+    assert () == book.incidents()
+
+
+def test_what_vanished_keeps_its_labels(book: Book) -> None:
+    book.take(an_event("A"))
+    said = an_event("A", status="resolved", end_s=400, source="reconcile")
+    gone = AlertEvent(
+        said.key, said.fingerprint, "resolved", {}, {}, said.starts_at, said.ends_at,
+        source="reconcile",
+    )  # fmt: skip
+    book.take(gone, at_s=400)
+    with book.engine.connect() as connection:
+        detail = reading.incident(connection, 1, members=10)
+    assert detail is not None
+    alert = detail.members[0].alert
+    assert ("A", "resolved", "vanished") == (alert.labels["alertname"], alert.state, alert.ended_by)
+
+
+def test_after_a_restart_everything_goes_on(book: Book) -> None:
+    book.take(an_event("A", severity="critical"), an_event("B"))
+    before = book.incidents()
+    book.restart()
+    assert before == book.incidents()
+    book.take(an_event("A", severity="critical", status="resolved"), at_s=60)
+    book.take(an_event("B", status="resolved"), at_s=61)
+    book.restart()
+    book.clock(361)
+    assert {("api", "critical", 2, 0, "resolved")} == shape(book.incidents())
+    book.take(an_event("C", start_s=400), at_s=400)
+    assert (2, 1) == (book.incidents()[0].number, book.incidents()[0].recurs)
+
+
+def test_an_acknowledgement_is_told_once_and_audited(book: Book) -> None:
+    book.take(an_event())
+    for name in ("ana", "bo"):
+        with book.unit(1) as unit:
+            book.state.ack(unit, 1, Actor(name, "console"))
+    with book.engine.connect() as connection:
+        audit = connection.exec_driver_sql("SELECT actor, via, action, subject FROM audit").all()
+    assert [("ana", "console", "ack", "INC-1")] == [tuple(row) for row in audit]
+    assert [("chat", "open"), ("chat", "ack")] == book.told()
+
+
+def test_what_cannot_be_acknowledged_says_why(book: Book) -> None:
+    book.take(an_event())
+    book.take(an_event(status="resolved"), at_s=60)
+    book.clock(400)
+    with book.unit(401) as unit:
+        with pytest.raises(IncidentResolvedError):
+            book.state.ack(unit, 1, Actor("ana", "cli"))
+        with pytest.raises(IncidentUnknownError):
+            book.state.ack(unit, 2, Actor("ana", "cli"))
+
+
+def test_a_page_that_is_not_accepted_goes_to_the_fallback_channel_once(book: Book) -> None:
+    book.take(an_event(severity="critical"))
+    for at_s in (61, 62):
+        with book.unit(at_s) as unit:
+            overdue = outbox.unaccepted_pages(unit.connection, unit.now - 60)
+            assert ["pd"] == [item.channel for item in overdue]
+            for item in overdue:
+                book.state.fall_back(unit, item, "has not accepted it")
+    assert [("pd", "open"), ("chat", "open"), ("tg", "fallback")] == book.told()
+    assert ("pd", "chat", "tg") == book.incidents()[0].channels
+
+
+def test_items_of_one_incident_are_sent_in_their_order(book: Book) -> None:
+    book.take(an_event(severity="critical"))
+    kinds = ("open", "ack", "resolve")
+    with book.unit(1) as unit:
+        book.state.ack(unit, 1, Actor("ana", "cli"))
+        first = outbox.claim(unit.connection, "pd", now=unit.now, kinds=kinds)
+        assert first is not None
+        assert "open" == first.item.kind
+        assert outbox.claim(unit.connection, "pd", now=unit.now, kinds=kinds) is None
+        assert outbox.next_due(unit.connection, "pd", kinds=kinds) is None
+        outbox.settle(unit.connection, first.item.id, outbox.Outcome("done", unit.now))
+        second = outbox.claim(unit.connection, "pd", now=unit.now, kinds=kinds)
+        assert second is not None
+        assert "ack" == second.item.kind
+
+
+def test_critical_messages_go_first(book: Book) -> None:
+    book.take(an_event("A", service="bot"), an_event("A", severity="critical"))
+    with book.unit(1) as unit:
+        claim = outbox.claim(unit.connection, "chat", now=unit.now, kinds=("open",))
+    assert claim is not None
+    assert "critical" == claim.item.severity
+
+
+def test_what_was_being_sent_at_a_crash_is_sent_again(book: Book) -> None:
+    book.take(an_event(severity="critical"))
+    with book.unit(1) as unit:
+        assert outbox.claim(unit.connection, "pd", now=unit.now, kinds=("open",)) is not None
+    with book.unit(2) as unit:
+        assert 1 == outbox.take_back(unit.connection, unit.now)
+        claim = outbox.claim(unit.connection, "pd", now=unit.now, kinds=("open",))
+    assert claim is not None
+    assert 2 == claim.item.attempts + 1
