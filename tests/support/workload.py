@@ -26,6 +26,7 @@ from support.servers import (
     start_redis,
     wait_until,
 )
+from support.telemetry import Collector, serving
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "workload"
@@ -48,6 +49,7 @@ class Workload:
     urls: dict[str, str] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
     stack: ExitStack = field(default_factory=ExitStack)
+    collector: Collector | None = None
 
     def request(
         self, method: str, process: str, path: str, body: object = None, **headers: str
@@ -179,9 +181,13 @@ def start_workload(folder: Path) -> Iterator[Workload]:
     with ExitStack() as stack:
         postgres = stack.enter_context(start_postgres(folder / "pg"))
         redis = stack.enter_context(start_redis(folder / "redis"))
+        collector = stack.enter_context(serving(Collector()))
         ports = {name: free_port() for name in ("api", "stub", "control", "bot", "worker", "beat")}
-        made = Workload(_environment(folder, postgres, redis, ports), folder, postgres, redis)
+        made = Workload(
+            _environment(folder, postgres, redis, ports, collector.url), folder, postgres, redis
+        )
         made.stack = stack
+        made.collector = collector
         made.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}".encode())
@@ -194,7 +200,7 @@ def start_workload(folder: Path) -> Iterator[Workload]:
 
 
 def _environment(
-    folder: Path, postgres: Postgres, redis: Server, ports: Mapping[str, int]
+    folder: Path, postgres: Postgres, redis: Server, ports: Mapping[str, int], collector: str
 ) -> dict[str, str]:
     return {
         "DATABASE_URL": postgres.dsn(DATABASE),
@@ -216,7 +222,7 @@ def _environment(
         "BEAT_SCHEDULE_FILE": str(folder / "beat-schedule"),
         "WORKLOAD_FAULTS": "1",
         "FAULTS_FILE": str(folder / "faults.json"),
-        "OTEL_EXPORTER_OTLP_ENDPOINT": "",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
     }
 
 

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any, ParamSpec
 
@@ -31,7 +32,8 @@ class QueueClient:
         """Queue a call and return the task's id; raise QueueAwayError when there is no queue."""
         if time.monotonic() < self._away_until:
             raise QueueAwayError(f"{task.name} was not queued")
-        call = partial(task.queue, *args, **kwargs)
+        # The context goes along: the task belongs to the trace of its request.
+        call = partial(copy_context().run, task.queue, *args, **kwargs)
         sending = asyncio.get_running_loop().run_in_executor(self._threads, call)
         try:
             return await asyncio.wait_for(sending, PATIENCE_S)

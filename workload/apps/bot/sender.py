@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from abops_instrument import client_span
+
 TIMEOUT_S = 10
 TOO_MANY = 429
 FORBIDDEN = 403
@@ -68,7 +70,8 @@ class Telegram:
     def call(self, method: str, **parameters: object) -> Any:  # noqa: ANN401 - as the method has it
         """Call `method` and return its result; raise one of the errors above."""
         started = time.perf_counter()
-        status, answer = self._post(method, parameters)
+        with client_span(method, peer__service="telegram", rpc__system="telegram"):
+            status, answer = self._post(method, parameters)
         retry_after = float((answer.get("parameters") or {}).get("retry_after", 0))
         code = str(status) if status else "network"
         self.calls.append(Call(method, code, time.perf_counter() - started, retry_after))
