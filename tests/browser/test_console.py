@@ -6,11 +6,22 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from abops.entry.web import wording
+from abops.entry.web.app import create_app
+from abops.entry.web.assets import Assets
 from abops.kernel.clock import SystemClock
-from support.browser import PHONE, Console, OpenPage
+from support.browser import PHONE, Console, OpenPage, serving
 from support.console import MemoryService, a_detail, an_incident
 
 pytestmark = pytest.mark.browser
+
+
+class RenewedAssets(Assets):
+    """The files of the next release."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.version = "renewed"
 
 
 def numbers(page: Page) -> list[str]:
@@ -176,9 +187,9 @@ def test_a_filter_is_an_address_that_can_be_sent(open_page: OpenPage) -> None:
 def test_the_theme_is_kept(open_page: OpenPage) -> None:
     page = open_page()
     light = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-    page.get_by_role("button", name="dark").click()
+    with page.expect_response("**/preferences/theme"):
+        page.get_by_role("button", name="dark").click()
     expect(page.get_by_role("button", name="dark")).to_have_attribute("aria-pressed", "true")
-    page.wait_for_function("document.cookie !== undefined")
     page.reload()
     assert light != page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -213,6 +224,37 @@ def test_more_tabs_than_a_browser_has_connections_are_all_live(
     first.close()
     opens(console, service, 44)
     expect(tabs[-1].locator(".row").first).to_contain_text("INC-44", timeout=10_000)
+
+
+def test_a_page_of_an_older_version_loads_the_new_one(
+    open_page: OpenPage,
+    console: Console,
+    service: MemoryService,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = open_page()
+    console.stop()
+    page.wait_for_selector("#live[data-state=stale]")
+    monkeypatch.setattr("abops.entry.web.app.Assets", RenewedAssets)
+    with serving(create_app(service), console.port):
+        style = page.locator("link[rel=stylesheet]").first
+        expect(style).to_have_attribute("href", re.compile("/renewed/"), timeout=20_000)
+        page.wait_for_selector("#live[data-state=live]")
+    console.start()
+
+
+def test_ages_are_written_alike_by_server_and_script(open_page: OpenPage) -> None:
+    page = open_page()
+    seconds = [0, 1, 59, 60, 61, 3599, 3600, 3661, 86399, 86400, 90061, 864000]
+    script = page.evaluate(
+        """async (seconds) => {
+          const own = document.querySelector('script[type=module]').src;
+          const { age } = await import(new URL('js/time.js', own));
+          return seconds.map(age);
+        }""",
+        seconds,
+    )
+    assert [wording.ago(timedelta(seconds=s)) for s in seconds] == script
 
 
 def test_a_failed_action_says_so(open_page: OpenPage, console: Console) -> None:

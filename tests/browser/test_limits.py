@@ -7,8 +7,10 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page
 
+from abops.alerts.model import Delivery, Member, Readiness, TimelineEntry
+from abops.kernel.clock import SystemClock
 from support.browser import DESK, PHONE, Console, OpenPage
-from support.console import MemoryService
+from support.console import MemoryService, a_detail, an_alert, an_incident
 
 pytestmark = pytest.mark.browser
 
@@ -55,10 +57,11 @@ def test_no_page_has_a_serious_accessibility_finding(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_empty_list_is_accessible_too(
+def test_the_empty_list_and_the_warning_above_it_are_accessible_too(
     open_page: OpenPage, service: MemoryService, theme: str
 ) -> None:
     service.details.clear()
+    service.ready = Readiness(ready=False, reasons=("the disk is full",))
     assert [] == findings(open_page(theme=theme))
 
 
@@ -86,7 +89,6 @@ def test_a_page_loads_from_here_only_and_within_its_weight(
     page.on("console", lambda said: blocked.append(said.text) if "Policy" in said.text else None)
     page.goto(console.url + path)
     page.wait_for_load_state("load")
-    page.wait_for_function("document.fonts.status === 'loaded'")
     context.close()
     assert [] == [url for url in urls if not url.startswith(console.url)]
     assert len(urls) > 5
@@ -110,6 +112,35 @@ def test_inline_code_is_not_run(browser: Browser, console: Console) -> None:
 def test_nothing_scrolls_sideways_on_a_phone(open_page: OpenPage, path: str) -> None:
     page = open_page(path, size=PHONE, touch=True, live=False)
     assert PHONE[0] == page.evaluate("document.documentElement.scrollWidth")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_words_without_end_do_not_break_a_page(
+    open_page: OpenPage, service: MemoryService, size: tuple[int, int]
+) -> None:
+    word = "x" * 250
+    now = SystemClock().now()
+    alert = an_alert(
+        word,
+        labels={"instance": word, "pod": word},
+        annotations={"summary": word * 4, "impact": word, "threshold": word, "value": word},
+        starts_at=now,
+    )
+    told = Delivery(word[:60], "open", "retry", 12, now, None, None, word * 4)
+    summary = an_incident(
+        99, title=f"{word}: {word}", service=word, team=word, alerts=9_999_999, opened_at=now
+    )
+    entry = TimelineEntry(now, "opened", word * 2, word)
+    service.details[99] = a_detail(
+        summary, Member(alert, word, now), timeline=(entry,), deliveries=(told,)
+    )
+    for path in ("/incidents", "/incidents/99", "/search?q=inc"):
+        page = open_page(path, size=size, touch=size == PHONE, live=False)
+        assert size[0] == page.evaluate("document.documentElement.scrollWidth"), path
+    page = open_page("/incidents/99", size=size, touch=size == PHONE, live=False)
+    box = page.get_by_role("button", name="Ack").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < size[1] - 56
 
 
 def test_acknowledging_needs_no_scrolling_on_a_phone(open_page: OpenPage) -> None:

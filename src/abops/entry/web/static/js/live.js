@@ -29,10 +29,17 @@ export async function refresh({ own = false } = {}) {
   } catch {
     return; // the last good picture stays; the stream's state says how old it is
   }
+  if (isNewer(page)) return location.reload();
   lastGood = page.getElementById("live")?.dataset.at ?? lastGood;
   noteServerTime(lastGood);
   patch(page, own);
   refreshTimes();
+}
+
+// The server was renewed: its pages come with other styles and scripts than ours.
+function isNewer(page) {
+  const version = (root) => root.querySelector("link[rel=stylesheet]")?.getAttribute("href");
+  return version(page) !== version(document) && !document.activeElement?.matches("input");
 }
 
 function refreshSoon() {
