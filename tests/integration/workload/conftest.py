@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -9,11 +11,15 @@ from support.workload import PROGRAMS, Workload, start_workload
 
 
 @pytest.fixture(scope="session")
-def workload(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workload]:
+def workload() -> Iterator[Workload]:
     """Return AnalyticBot with all its processes but the traffic."""
     if not PROGRAMS.is_dir():
         pytest.fail("workload/.venv is missing: run `make env`")
-    with start_workload(tmp_path_factory.mktemp("workload")) as made:
+    # Not pytest's folder: the next pytest that starts closes that one to PostgreSQL's user.
+    with (
+        TemporaryDirectory(prefix="abops-workload-", ignore_cleanup_errors=True) as folder,
+        start_workload(Path(folder)) as made,
+    ):
         yield made
 
 
