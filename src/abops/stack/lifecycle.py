@@ -99,7 +99,7 @@ def apply_changes(layout: Layout, changed: frozenset[str]) -> None:
     readers = {
         "prometheus": "prometheus/",
         "alertmanager": "alertmanager/",
-        "blackbox": "blackbox.yml",
+        "blackbox": "prometheus/blackbox.yml",
         "jaeger": "jaeger.yml",
         "channels": "channels.json",
         "alerts": "endpoints.json",

@@ -8,6 +8,9 @@ from abops.stack.part import HttpCheck, Part
 from abops.stack.ports import HOST
 from abops.stack.site import ENVIRONMENT, Site
 
+RESOLVE_AFTER = "15s"
+"""Quiet before an incident counts as over. In production five minutes; here somebody waits."""
+
 
 def alerting(site: Site) -> tuple[Part, ...]:
     """Return the alert service and the servers that play Slack, PagerDuty, Telegram, SMTP."""
@@ -39,6 +42,9 @@ def _alerts(site: Site) -> Part:
             *("--data-dir", str(site.data("alerts"))),
             *("--secrets-dir", str(site.layout.secrets)),
             *("--endpoints", str(site.layout.config / "endpoints.json")),
+            *("--alertmanager", site.url("alertmanager")),
+            *("--resolve-after", RESOLVE_AFTER),
+            *("--inbox-url", site.url("channels-inbox")),
         ),
         cwd=site.layout.root,
         check=HttpCheck(port, "/readyz"),

@@ -106,7 +106,7 @@ def _blackbox(site: Site) -> Part:
         name="blackbox",
         argv=(
             Tool("blackbox-exporter"),
-            f"--config.file={site.layout.config / 'blackbox.yml'}",
+            f"--config.file={site.layout.config / 'prometheus' / 'blackbox.yml'}",
             LISTEN.format(site.address("blackbox")),
         ),
         check=HttpCheck(site.port("blackbox"), "/-/healthy"),

@@ -64,18 +64,6 @@ exporters:
   jaeger_storage_exporter: {{trace_storage: main}}
 """
 
-BLACKBOX = """\
-# The modules that probes name in platform.yaml.
-modules:
-  http_2xx:
-    prober: http
-    timeout: 4s
-    http: {preferred_ip_protocol: ip4}
-  tcp_connect:
-    prober: tcp
-    timeout: 4s
-"""
-
 
 class RenderMissingError(OpsError):
     """A rendered configuration is missing in the checkout."""
@@ -91,14 +79,13 @@ def write_config(site: Site) -> frozenset[str]:
         "alertmanager/alertmanager.yml": alertmanager_config(inventory, endpoints),
         "endpoints.json": msgspec.json.format(msgspec.json.encode(endpoints)).decode(),
         "channels.json": channel_config(site),
-        "blackbox.yml": BLACKBOX,
         "jaeger.yml": jaeger_config(site),
         **prometheus_files(site, inventory),
     }
-    stale = site.layout.config / "prometheus"
     kept = {site.layout.config / name for name in files}
-    for old in [p for p in stale.rglob("*.yml") if p not in kept]:
-        old.unlink()
+    for old in (site.layout.config / "prometheus").rglob("*.yml"):
+        if old not in kept:
+            old.unlink()
     return frozenset(
         name for name, text in files.items() if _write(site.layout.config / name, text)
     )
@@ -154,9 +141,10 @@ def jaeger_config(site: Site) -> str:
 
 
 def prometheus_files(site: Site, inventory: Inventory) -> dict[str, str]:
-    """Return Prometheus' configuration and rules as committed, and its targets here."""
+    """Return the configurations of Prometheus and blackbox as committed, and the targets here."""
     source = site.layout.root / MONITORING / "prometheus"
-    committed = [source / "prometheus.yml", *sorted((source / "rules").glob("*.yml"))]
+    committed = [source / "prometheus.yml", source / "blackbox.yml"]
+    committed += sorted((source / "rules").glob("*.yml"))
     try:
         files = {
             f"prometheus/{path.relative_to(source)}": path.read_text(encoding="utf-8")

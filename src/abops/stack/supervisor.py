@@ -59,7 +59,7 @@ class Supervisor:
         metrics = await exposition.serve(
             metrics_port, lambda: exposition.text(self.keepers.values())
         )
-        tasks = [
+        tasks: list[asyncio.Task[None]] = [
             asyncio.create_task(
                 keeper.run(
                     [self.keepers[name] for name in keeper.part.depends_on],
@@ -73,18 +73,21 @@ class Supervisor:
         downs: set[asyncio.Task[None]] = set()
         for sig in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sig, lambda: downs.add(asyncio.create_task(self.down())))
-        over = asyncio.create_task(self._over.wait())
+        over = asyncio.create_task(self._until_over())
         try:
             await asyncio.wait([over, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
                     task.result()  # a keeper never returns: this is a defect, let it be seen
         finally:
-            for task in (over, *tasks):
+            for task in [over, *tasks]:
                 task.cancel()
             control.close()
             metrics.close()
             self._layout.control_socket.unlink(missing_ok=True)
+
+    async def _until_over(self) -> None:
+        await self._over.wait()
 
     async def down(self) -> None:
         """Stop what must stop first, then the rest, then ourselves."""

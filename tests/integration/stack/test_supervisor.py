@@ -235,7 +235,8 @@ async def test_the_next_supervisor_takes_over_what_a_dead_one_left(layout: Layou
         await running.reaches("web", State.READY)
         assert pid == running.pid("web")
         os.kill(pid, signal.SIGKILL)
-        await asyncio.to_thread(os.waitpid, pid, 0)  # the test is its parent; a real supervisor would have gone
+        # The test is its parent; a real supervisor would have gone.
+        await asyncio.to_thread(os.waitpid, pid, 0)
         await running.reaches("web", State.RESTARTING)
         await running.reaches("web", State.READY)
         assert pid != running.pid("web")
