@@ -79,6 +79,8 @@ class GoProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="go"):
     module: str
     builds: dict[str, str]
     tags: str = ""
+    stamp: str = ""
+    """`variable=value` for the linker: the version, where a program learns its own only so."""
 
 
 Provider = (

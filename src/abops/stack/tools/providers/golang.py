@@ -11,7 +11,8 @@ def build(tool: Tool, provider: GoProvider, tree: Path, go: Path) -> Provided:
     """Build each program with `go` into `tree`; the module's files are not touched."""
     del tool
     env = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
-    flags = ["-mod=readonly", "-trimpath", "-p", "2", "-ldflags", "-s -w"]
+    linker = f"-s -w -X {provider.stamp}" if provider.stamp else "-s -w"
+    flags = ["-mod=readonly", "-trimpath", "-p", "2", "-ldflags", linker]
     if provider.tags:
         flags += ["-tags", provider.tags]
     tree.mkdir(parents=True)
