@@ -36,6 +36,7 @@ def _prometheus(site: Site) -> Part:
             "--enable-feature=exemplar-storage",
             "--web.enable-lifecycle",
             LISTEN.format(site.address("prometheus")),
+            f"--web.external-url={site.url('prometheus')}",  # links in alerts lead here
         ),
         check=HttpCheck(site.port("prometheus"), "/-/ready"),
         stop_grace_s=20.0,
@@ -52,6 +53,7 @@ def _alertmanager(site: Site) -> Part:
             f"--config.file={site.layout.config / 'alertmanager' / 'alertmanager.yml'}",
             f"--storage.path={site.data('alertmanager')}",
             LISTEN.format(site.address("alertmanager")),
+            f"--web.external-url={site.url('alertmanager')}",
             "--cluster.listen-address=",
             "--data.maintenance-interval=1m",
         ),

@@ -1,0 +1,56 @@
+"""What the demonstration needs before it begins: a stack that runs, and eyes on it."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from abops.clients.alerts_api import AlertsApi
+from abops.clients.fault_panel import FaultPanel
+from abops.clients.inbox import Inbox
+from abops.clients.prometheus import Prometheus
+from abops.kernel.clock import Clock
+from abops.kernel.errors import OpsError
+from abops.stack.keeper import PartStatus
+from abops.stack.layout import find_layout
+from abops.stack.lifecycle import bring_up
+from abops.stack.site import Site, load_site
+from abops.workflows.demo import Observers
+from abops.workflows.demo_faults import Injector
+
+NEEDED = frozenset(
+    {
+        *("postgres", "redis", "api", "bot", "worker", "beat", "traffic", "control"),
+        *("telegram-stub", "prometheus", "alertmanager", "blackbox", "alerts", "channels"),
+        *("postgres-exporter", "redis-exporter"),
+    }
+)
+
+
+class SceneError(OpsError):
+    """The stack does not run as far as the demonstration needs it."""
+
+    hint = "See `abops stack status` and `abops stack logs PART`."
+
+
+class Scene(Struct, frozen=True):
+    """The stack, the eyes on it, and the hand that breaks it."""
+
+    site: Site
+    observers: Observers
+    injector: Injector
+
+
+def set_the_scene(clock: Clock, *, report: Callable[[PartStatus], None]) -> Scene:
+    """Start the stack when it does not run; return it with its observers."""
+    layout = find_layout()
+    statuses = bring_up(layout, clock, report=report)
+    lacking = [s.part for s in statuses if s.part in NEEDED and s.state != "ready"]
+    if lacking:
+        raise SceneError(f"not running: {', '.join(lacking)}")
+    site = load_site(layout)
+    observers = Observers(
+        Prometheus(site.url("prometheus")),
+        AlertsApi(site.url("alerts")),
+        Inbox(site.url("channels-inbox")),
+    )
+    return Scene(site, observers, Injector(layout, FaultPanel(site.url("control"))))
