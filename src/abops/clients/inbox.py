@@ -34,3 +34,7 @@ class Inbox:
         """Return every message, the oldest first."""
         found: list[dict[str, Any]] = self._server.get("/_received")
         return msgspec.convert(found, tuple[Received, ...])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._server.close()

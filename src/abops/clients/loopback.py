@@ -30,6 +30,10 @@ class Loopback:
         """Send a document, and return the answer."""
         return self._ask("POST", path, json=document)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def _ask(self, method: str, path: str, **values: Any) -> Any:  # noqa: ANN401 - JSON
         try:
             response = self._client.request(method, self._url + path, **values)

@@ -32,7 +32,7 @@ class RequestRefusedError(OpsError):
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is asked of the supervisor: status, ensure, start, stop, restart, down."""
+    """What is asked: status, look, ensure, start, stop, restart, or handover to a successor."""
 
     do: str
     part: str = ""
@@ -43,6 +43,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What came of it."""
 
     parts: tuple[PartStatus, ...] = ()
+    version: str = ""
+    """Of the supervisor's code and parts."""
     error: str = ""
     hint: str = ""
 

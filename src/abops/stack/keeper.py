@@ -19,9 +19,10 @@ from abops.stack import processes
 from abops.stack.health import is_healthy
 from abops.stack.layout import Layout
 from abops.stack.part import Part
+from abops.stack.parts import fingerprint
 from abops.stack.processes import Identity
 from abops.stack.programs import spawn
-from abops.stack.records import remove_record, write_record
+from abops.stack.records import Record, remove_record, write_record
 from abops.stack.tools import ToolMissingError
 
 ATTEMPTS = 3
@@ -172,11 +173,16 @@ class Keeper:
         while self.state not in states:
             await self._changed.wait()
 
-    async def run(self, depends_on: Iterable["Keeper"], adopted: Identity | None) -> None:
-        """Keep the part until cancelled."""
+    async def run(self, depends_on: Iterable["Keeper"], running: Record | None) -> None:
+        """Keep the part until cancelled; `running` is what an earlier supervisor left."""
         dependencies = tuple(depends_on)
-        if adopted is not None:
-            self._process = Process(adopted, None)
+        if running is not None and running.fingerprint != fingerprint(self.part):
+            # Declared anew since: it is replaced, as nobody would know of the difference.
+            await asyncio.to_thread(
+                processes.end, [running.identity], running.stop_signal, running.stop_grace_s
+            )
+        elif running is not None:
+            self._process = Process(running.identity, None)
             self._started_at = self._clock.monotonic()
             await self._live(adopted=True)
         while True:
@@ -217,7 +223,7 @@ class Keeper:
         if identity is None:  # it ended before we could look
             identity = Identity(child.pid, 0, "")
         else:
-            write_record(self._layout, self.part, identity)
+            write_record(self._layout, self.part, identity, fingerprint(self.part))
         self._process = Process(identity, child)
         self._started_at = self._clock.monotonic()
         self._ready_at = None

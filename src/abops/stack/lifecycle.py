@@ -21,6 +21,7 @@ from abops.stack import cluster, processes
 from abops.stack.control import Request, StackDownError, ask
 from abops.stack.keeper import SETTLED, PartStatus, State
 from abops.stack.layout import STATE_VARIABLE, Layout
+from abops.stack.parts import declare_parts, version
 from abops.stack.prepare import MARK_FILE, make_state_folder, prepare
 from abops.stack.processes import MARK, MARK_PART, Identity
 from abops.stack.records import read_records, remove_record
@@ -50,24 +51,37 @@ def bring_up(
     """
     make_state_folder(layout)
     with _lock(layout):
-        running = is_running(layout)
         site = prepare(layout, free_ports=free_ports)
         changed = write_config(site)
-        if not running:
+        kept = _running_version(layout)
+        if kept is not None and kept != version(declare_parts(site)):
+            _hand_over(layout)
+        if kept is None or not is_running(layout):
             _start_supervisor(layout, clock)
     ask(layout.control_socket, Request("ensure"))
-    if running:
+    if kept is not None:
         apply_changes(layout, changed)
     return watch(layout, clock, report=report)
 
 
 def is_running(layout: Layout) -> bool:
     """Tell whether a supervisor answers."""
+    return _running_version(layout) is not None
+
+
+def _running_version(layout: Layout) -> str | None:
     try:
-        ask(layout.control_socket, Request("status"))
+        return ask(layout.control_socket, Request("status")).version
     except StackDownError:
-        return False
-    return True
+        return None
+
+
+def _hand_over(layout: Layout) -> None:
+    """Let a supervisor of other code go; its successor takes the running parts over."""
+    identity = find_supervisor(layout)
+    ask(layout.control_socket, Request("handover"))
+    if identity is not None:
+        processes.wait_for_end([identity], SUPERVISOR_STARTS_S)
 
 
 def _start_supervisor(layout: Layout, clock: Clock) -> None:

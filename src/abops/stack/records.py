@@ -20,11 +20,20 @@ class Record(msgspec.Struct, frozen=True):
     stop_signal: int = signal.SIGTERM
     stop_grace_s: float = 10.0
     stops_first: bool = False
+    fingerprint: str = ""
+    """Of the declaration that it was started from."""
 
 
-def write_record(layout: Layout, part: Part, identity: Identity) -> None:
+def write_record(layout: Layout, part: Part, identity: Identity, fingerprint: str) -> None:
     """Write down that `part` runs as `identity`."""
-    record = Record(part.name, identity, part.stop_signal, part.stop_grace_s, part.stops_first)
+    record = Record(
+        part=part.name,
+        identity=identity,
+        stop_signal=part.stop_signal,
+        stop_grace_s=part.stop_grace_s,
+        stops_first=part.stops_first,
+        fingerprint=fingerprint,
+    )
     write_atomic(_path(layout, part.name), msgspec.json.encode(record), mode=0o600)
 
 

@@ -23,7 +23,7 @@ from abops.stack.keeper import GOOD, Keeper, PartStatus, State
 from abops.stack.layout import Layout, find_layout
 from abops.stack.logs import shorten_all
 from abops.stack.part import Part
-from abops.stack.parts import declare_parts
+from abops.stack.parts import declare_parts, version
 from abops.stack.records import read_records
 from abops.stack.site import load_site
 
@@ -42,6 +42,7 @@ class Supervisor:
         self._layout = layout
         self._dirty = asyncio.Event()
         self._over = asyncio.Event()
+        self._version = version(parts)
         self.keepers = {
             part.name: Keeper(part, layout, clock=clock, on_change=self._dirty.set)
             for part in parts
@@ -63,7 +64,7 @@ class Supervisor:
             asyncio.create_task(
                 keeper.run(
                     [self.keepers[name] for name in keeper.part.depends_on],
-                    records[name].identity if name in records else None,
+                    records.get(name),
                 )
             )
             for name, keeper in self.keepers.items()
@@ -116,20 +117,28 @@ class Supervisor:
     async def _answer(self, request: Request) -> Answer:
         match request.do:
             case "status":
-                return Answer(self.statuses())
+                return Answer(self.statuses(), version=self._version)
             case "look":
                 return await self._look()
             case "ensure":
                 return self._ensure()
-            case "start":
-                return await self._start(self._keeper(request.part))
-            case "stop":
-                return await self._stop(self._keeper(request.part), request.signal)
-            case "restart":
-                await self._stop(self._keeper(request.part), request.signal)
-                return await self._start(self._keeper(request.part))
+            case "handover":
+                self._over.set()
+                return Answer()
+            case "start" | "stop" | "restart":
+                return await self._change(request, self._keeper(request.part))
             case _:
                 raise ValueError(f"unknown request {request.do!r}")
+
+    async def _change(self, request: Request, keeper: Keeper) -> Answer:
+        if request.do in {"stop", "restart"}:
+            await keeper.hold(request.signal)
+        if request.do in {"start", "restart"}:
+            keeper.want()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REQUEST_SETTLES_S):
+                    await keeper.until(GOOD | {State.FAILED, State.MISSING})
+        return Answer((keeper.status(),))
 
     async def _look(self) -> Answer:
         """Ask every part for its health, at once."""
@@ -143,17 +152,6 @@ class Supervisor:
             if keeper.state is not State.DONE:
                 keeper.want()
         return Answer(self.statuses())
-
-    async def _start(self, keeper: Keeper) -> Answer:
-        keeper.want()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(REQUEST_SETTLES_S):
-                await keeper.until(GOOD | {State.FAILED, State.MISSING})
-        return Answer((keeper.status(),))
-
-    async def _stop(self, keeper: Keeper, sig: int | None) -> Answer:
-        await keeper.hold(sig)
-        return Answer((keeper.status(),))
 
     def _keeper(self, name: str) -> Keeper:
         keeper = self.keepers.get(name)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+import msgspec
 import pytest
 
 from abops.kernel.clock import SystemClock
@@ -240,6 +241,34 @@ async def test_the_next_supervisor_takes_over_what_a_dead_one_left(layout: Layou
         await running.reaches("web", State.RESTARTING)
         await running.reaches("web", State.READY)
         assert pid != running.pid("web")
+
+
+async def test_a_part_that_was_declared_anew_is_replaced_at_the_takeover(layout: Layout) -> None:
+    web = a_server()
+    async with supervised(layout, web, stop=False) as running:
+        await running.reaches("web", State.READY)
+        pid = running.pid("web")
+    reaper = asyncio.create_task(asyncio.to_thread(os.waitpid, pid, 0))  # we are its parent here
+
+    changed = msgspec.structs.replace(web, env={"MODE": "other"})
+    async with supervised(layout, changed) as running:
+        await running.reaches("web", State.READY)
+        assert pid != running.pid("web")
+        assert 0 == running.keeper("web").restarts
+    await reaper
+
+
+async def test_a_supervisor_that_hands_over_leaves_its_parts_running(layout: Layout) -> None:
+    web = a_server()
+    async with supervised(layout, web, stop=False) as running:
+        await running.reaches("web", State.READY)
+        pid = running.pid("web")
+        await running.ask("handover")
+        await running.until(lambda: not layout.control_socket.exists())
+
+    async with supervised(layout, web) as running:
+        await running.reaches("web", State.READY)
+        assert pid == running.pid("web")
 
 
 async def test_what_a_dead_supervisor_left_is_swept(layout: Layout) -> None:
