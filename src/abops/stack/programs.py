@@ -12,6 +12,8 @@ from abops.stack.processes import MARK, MARK_PART
 from abops.stack.tools import find_tool
 
 POSTGRES_USER = "postgres"
+KEPT = ("PATH", "HOME", "TZ", "TMPDIR", "ABOPS_TOOLS_DIR", "XDG_CACHE_HOME")
+"""What a part inherits; the last two say where the tools are."""
 
 
 class ServerUserMissingError(OpsError):
@@ -91,7 +93,7 @@ def environment(part: Part, layout: Layout, inherited: Mapping[str, str]) -> dic
 
     A proxy of the machine must not stand between parts that talk on the loopback.
     """
-    kept = {name: inherited[name] for name in ("PATH", "HOME", "TZ", "TMPDIR") if name in inherited}
+    kept = {name: inherited[name] for name in KEPT if name in inherited}
     return {
         **kept,
         "LANG": "C.UTF-8",
