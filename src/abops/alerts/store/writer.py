@@ -135,9 +135,14 @@ class Writer:
         while running:
             intakes, tasks, running = self._collect()
             self._busy_since = self._clock.monotonic()
-            fresh = self._commit_events(intakes) if intakes else []
-            if fresh or tasks or self._stale:
-                self._commit_step(fresh, tasks)
+            try:
+                fresh = self._commit_events(intakes) if intakes else []
+                if fresh or tasks or self._stale:
+                    self._busy_since = self._clock.monotonic()
+                    self._commit_step(fresh, tasks)
+            except Exception:  # noqa: BLE001 - without this thread nothing is stored any more
+                self._stale = True
+                _log.exception("the writer failed unexpectedly")
             self._busy_since = None
 
     def _collect(self) -> tuple[list[_Intake], list[_Task[Any]], bool]:
@@ -147,7 +152,7 @@ class Writer:
         alerts = 0
         deadline: float | None = None
         while alerts < BATCH_LIMIT:
-            wait = _IDLE_S if deadline is None else deadline - self._clock.monotonic()
+            wait = self._patience_s() if deadline is None else deadline - self._clock.monotonic()
             try:
                 if alerts >= FLUSH_ALERTS or wait <= 0:
                     job = self._jobs.get_nowait()
@@ -157,14 +162,19 @@ class Writer:
                 break
             if job is None:
                 return intakes, tasks, False
+            wanted = job.done.set_running_or_notify_cancel()  # from here on it is not cancelled
             if isinstance(job, _Intake):
-                intakes.append(job)
+                intakes.append(job)  # stored even if nobody waits for the answer any more
                 alerts += len(job.events)
-            else:
+            elif wanted:
                 tasks.append(job)
             if deadline is None:
                 deadline = self._clock.monotonic() + FLUSH_AFTER_S
         return intakes, tasks, True
+
+    def _patience_s(self) -> float:
+        """Return how long to wait for a first job: hardly, when there is something to catch up."""
+        return FLUSH_AFTER_S if self._stale and not self.failure else _IDLE_S
 
     def _commit_events(self, intakes: Sequence[_Intake]) -> list[AlertEvent]:
         now = self._clock.now().timestamp()
@@ -175,7 +185,7 @@ class Writer:
             self.failure = str(_unavailable(error))
             _log.exception("alerts could not be stored")
             for intake in intakes:
-                intake.done.set_exception(_unavailable(error))
+                _answer(intake.done, error=_unavailable(error))
             return []
         finally:
             self._taken += sum(len(intake.events) for intake in intakes)
@@ -183,7 +193,7 @@ class Writer:
         self._next_id += len(fresh)
         self._last_id = self._next_id - 1
         for intake, count in zip(intakes, counts, strict=True):
-            intake.done.set_result(count)
+            _answer(intake.done, count)
         return fresh
 
     def _insert(
@@ -258,6 +268,15 @@ class Writer:
                 unit.connection, [(None, repr(error), content)], at=unit.now, source=event.source
             )
             self._state.load(unit.connection, unit.now)
+
+
+def _answer(done: "Future[int]", count: int = 0, *, error: Exception | None = None) -> None:
+    if done.cancelled():  # whoever sent it has gone
+        return
+    if error is None:
+        done.set_result(count)
+    else:
+        done.set_exception(error)
 
 
 def _unavailable(error: Exception) -> StoreUnavailableError:

@@ -1,6 +1,8 @@
 """Slack's Web API, through its own client. The token travels in a header, never in a text."""
 
 import asyncio
+import logging
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
@@ -15,8 +17,11 @@ _RETRYABLE = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"}
     | {"request_timeout", "team_added_to_org", "message_limit_exceeded"}
 )
+_CODE = re.compile(r"[a-z_]+")
 _RATE_LIMITED = 429
 _SERVER_ERROR = 500
+_silent = logging.getLogger("abops.clients.notify.slack")
+_silent.setLevel(logging.CRITICAL)
 
 
 class Slack:
@@ -27,6 +32,7 @@ class Slack:
             token=token,
             base_url=base_url or WebClient.BASE_URL,
             timeout=int(TIMEOUT_S),
+            logger=_silent,  # what goes wrong is raised, and logged by who knows the incident
             retry_handlers=[],  # the outbox retries, and survives a restart
         )
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="slack")
@@ -89,10 +95,11 @@ def _refused(error: SlackApiError) -> NotAcceptedError:
     headers = {str(k).lower(): v for k, v in dict(getattr(response, "headers", {})).items()}
     wait = headers.get("retry-after")
     wait = wait[0] if isinstance(wait, list) else wait
-    retryable = status in (0, _RATE_LIMITED) or status >= _SERVER_ERROR or not reason
+    said = _CODE.fullmatch(reason) is not None  # anything else did not come from Slack itself
+    passing = status in (0, _RATE_LIMITED) or status >= _SERVER_ERROR or reason in _RETRYABLE
     return NotAcceptedError(
-        f"Slack refused: {reason or status}",
-        final=not (retryable or reason in _RETRYABLE),
+        f"Slack refused: {reason if said else status}",
+        final=said and not passing,
         retry_after_s=seconds(wait),
-        outcome_unknown=status >= _SERVER_ERROR,
+        outcome_unknown=status >= _SERVER_ERROR or not said,
     )
