@@ -126,7 +126,9 @@ def write_access(site: Site) -> Path:
     """Write the password file of the clients, and the script that sets database and roles up."""
     port = site.port("postgres")
     passwords = f"127.0.0.1:{port}:*:{SUPERUSER}:{site.secret('postgres')}\n"
-    write_atomic(password_file(site), passwords, mode=0o600)
+    file = password_file(site)
+    if not file.is_file() or file.read_text(encoding="utf-8") != passwords:
+        write_atomic(file, passwords, mode=0o600)
     script = setup_script(site)
     # The verifier has a random salt: written once, so that a second `up` changes nothing.
     if not script.is_file():

@@ -66,7 +66,12 @@ def _alertmanager(site: Site) -> Part:
 def _node_exporter(site: Site) -> Part:
     return Part(
         name="node-exporter",
-        argv=(Tool("node-exporter"), LISTEN.format(site.address("node-exporter"))),
+        argv=(
+            Tool("node-exporter"),
+            LISTEN.format(site.address("node-exporter")),
+            f"--collector.textfile.directory={site.data('node-exporter')}",
+            "--no-collector.systemd",  # on in Debian's build; there may be no systemd
+        ),
         check=HttpCheck(site.port("node-exporter"), "/"),
         url=site.url("node-exporter", "/metrics"),
         memory_mib=48,
@@ -110,6 +115,7 @@ def _blackbox(site: Site) -> Part:
             Tool("blackbox-exporter"),
             f"--config.file={site.layout.config / 'prometheus' / 'blackbox.yml'}",
             LISTEN.format(site.address("blackbox")),
+            "--log.level=warn",  # else four lines a probe
         ),
         check=HttpCheck(site.port("blackbox"), "/-/healthy"),
         url=site.url("blackbox"),

@@ -67,7 +67,10 @@ def _postgres_setup(site: Site) -> Part:
             *("-U", cluster.SUPERUSER, "-d", "postgres"),
             *("-f", str(cluster.setup_script(site))),
         ),
-        env={"PGPASSFILE": str(cluster.password_file(site))},
+        env={
+            "PGPASSFILE": str(cluster.password_file(site)),
+            "PGOPTIONS": "-c client_min_messages=warning",
+        },
         depends_on=("postgres",),
         runs_once=True,
     )

@@ -97,7 +97,9 @@ async def supervised(layout: Layout, *parts: Part, stop: bool = True) -> AsyncIt
     try:
         yield Running(layout, supervisor, port)
     finally:
-        if stop:
+        if task.done():
+            task.result()  # it never ends by itself: show why it did
+        elif stop:
             await supervisor.down()
             await task
         else:
