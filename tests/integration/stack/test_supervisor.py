@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -52,11 +52,13 @@ def a_server(name: str = "web", *, depends_on: tuple[str, ...] = ()) -> Part:
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
+def layout(tmp_path: Path) -> Iterator[Layout]:
     # Deeper than a socket's path may be long: a checkout may lie there.
     state = tmp_path / ("deep-" * 20) / "stack"
     state.mkdir(parents=True)
-    return Layout(tmp_path, state)
+    found = Layout(tmp_path, state)
+    yield found
+    processes.end(processes.marked(found.stack_id), signal.SIGKILL, 5)
 
 
 class Running:
