@@ -8,30 +8,24 @@ entries of the outbox. Nothing joins a resolved incident.
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from msgspec import Struct
-
 from abops.alerts.correlate import Assignment, Candidate, assign
 from abops.alerts.model import (
     SEVERITIES,
     Actor,
     AlertEvent,
     DeliveryKind,
-    EventKind,
     OutboxItem,
     RouteDecision,
     ServiceConfig,
-    ServiceEvent,
-    Severity,
 )
 from abops.alerts.route.tree import decide, fallback_channels
+from abops.alerts.service.step import Cause, Step, severity_of, title_of
 from abops.alerts.store import incidents as rows
 from abops.alerts.store import outbox
 from abops.alerts.store.database import Connection
 from abops.alerts.store.records import (
     AlertRecord,
-    Changes,
     IncidentRecord,
-    MemberRow,
     OutboxEntry,
     TimelineRow,
 )
@@ -80,7 +74,7 @@ class Incidents:
     def apply(self, unit: Unit, events: Sequence[AlertEvent]) -> None:
         """Bring the incidents up to these events, and write what changed."""
         self._recall(unit.connection, events)
-        step = _Step(unit)
+        step = Step(unit)
         for event in events:
             if event.status == "firing":
                 self._fires(step, event)
@@ -98,7 +92,7 @@ class Incidents:
         if incident.state == "acked":
             return
         incident.state, incident.acked_at, incident.acked_by = "acked", unit.now, actor.name
-        step = _Step(unit)
+        step = Step(unit)
         step.changed(incident, "acked")
         step.note(
             TimelineRow(
@@ -118,7 +112,7 @@ class Incidents:
         quiet = [r for r in self._open.values() if r.quiet_since and r.quiet_since <= latest]
         if not quiet:
             return
-        step = _Step(unit)
+        step = Step(unit)
         for incident in quiet:
             incident.state, incident.resolved_at = "resolved", unit.now
             step.changed(incident, "resolved")
@@ -133,7 +127,7 @@ class Incidents:
         incident = self._open.get(item.incident)
         if incident is None:
             return
-        step = _Step(unit)
+        step = Step(unit)
         added = [
             name
             for name in fallback_channels(self._config.routing, incident.team)
@@ -162,7 +156,7 @@ class Incidents:
             for record in rows.alerts_by_fingerprint(connection, unknown):
                 self._alerts[record.fingerprint] = record
 
-    def _fires(self, step: "_Step", event: AlertEvent) -> None:
+    def _fires(self, step: Step, event: AlertEvent) -> None:
         starts_at = event.starts_at.timestamp()
         known = self._alerts.get(event.fingerprint)
         if known is not None and not self._begins_again(step, known, event, starts_at):
@@ -190,7 +184,7 @@ class Incidents:
         step.alert(record, event, assignment.reason)
 
     def _begins_again(
-        self, step: "_Step", known: AlertRecord, event: AlertEvent, starts_at: float
+        self, step: Step, known: AlertRecord, event: AlertEvent, starts_at: float
     ) -> bool:
         if known.state == "firing":
             known.starts_at = min(known.starts_at, starts_at)
@@ -211,7 +205,7 @@ class Incidents:
         )
 
     def _open_incident(
-        self, step: "_Step", record: AlertRecord, event: AlertEvent, decision: RouteDecision
+        self, step: Step, record: AlertRecord, event: AlertEvent, decision: RouteDecision
     ) -> None:
         now = step.unit.now
         self._last_number += 1
@@ -245,12 +239,12 @@ class Incidents:
         step.changed(incident, "opened")
         step.note(TimelineRow(incident.number, now, "opened", f"{incident.title}; {decision.why}"))
         for channel in decision.channels:
-            cause = _Cause(channel in decision.pages, record.starts_at)
+            cause = Cause(channel in decision.pages, record.starts_at)
             self._tell(step, incident, channel, "open", cause)
 
     def _join(
         self,
-        step: "_Step",
+        step: Step,
         incident: IncidentRecord,
         record: AlertRecord,
         event: AlertEvent,
@@ -272,7 +266,7 @@ class Incidents:
         known = incident.channels
         incident.channels = tuple(dict.fromkeys((*known, *decision.channels)))
         for channel in incident.channels:
-            cause = _Cause(channel in decision.pages, record.starts_at)
+            cause = Cause(channel in decision.pages, record.starts_at)
             if channel not in known:
                 self._tell(step, incident, channel, "open", cause)
             elif rises and channel in decision.channels:
@@ -295,7 +289,7 @@ class Incidents:
         incident.description = event.annotations.get("description", incident.description)
         incident.state, incident.acked_at, incident.acked_by = "open", None, ""
 
-    def _ends(self, step: "_Step", event: AlertEvent) -> None:
+    def _ends(self, step: Step, event: AlertEvent) -> None:
         known = self._alerts.get(event.fingerprint)
         if known is None or known.state == "resolved":
             return
@@ -319,7 +313,7 @@ class Incidents:
         for channel in incident.channels:
             self._update(step, incident, channel)
 
-    def _update(self, step: "_Step", incident: IncidentRecord, channel: str) -> None:
+    def _update(self, step: Step, incident: IncidentRecord, channel: str) -> None:
         """Have the message edited, unless one that waits will say it anyway."""
         if (incident.number, channel) in self._waiting:
             return
@@ -329,11 +323,11 @@ class Incidents:
 
     def _tell(
         self,
-        step: "_Step",
+        step: Step,
         incident: IncidentRecord,
         channel: str,
         kind: DeliveryKind,
-        cause: "_Cause | None" = None,
+        cause: Cause | None = None,
     ) -> None:
         now = step.unit.now
         delay = self._settings.update_every_s if kind == "update" else 0.0
@@ -362,84 +356,6 @@ class Incidents:
         gone = [f for f, r in self._alerts.items() if r.incident == incident.number]
         for fingerprint in gone:
             del self._alerts[fingerprint]
-
-
-class _Cause(Struct, frozen=True):
-    """Why something is told: whether it wakes somebody up, and when what it tells began."""
-
-    page: bool
-    since: float
-
-
-class _Step:
-    """Gathers what one transaction changes."""
-
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
-        self._changes = Changes()
-        self._joined: dict[int, int] = {}
-        self._kinds: dict[int, EventKind] = {}
-
-    def changed(self, incident: IncidentRecord, kind: EventKind) -> None:
-        incident.revision += 1
-        self._changes.incidents[incident.number] = incident
-        if kind != "updated" or incident.number not in self._kinds:
-            self._kinds[incident.number] = kind
-
-    def alert(self, record: AlertRecord, event: AlertEvent, reason: str) -> None:
-        self._changes.alerts.append((record, event))
-        if record.incident is not None:
-            self._changes.members.append(
-                MemberRow(
-                    incident=record.incident,
-                    fingerprint=record.fingerprint,
-                    reason=reason,
-                    joined_at=self.unit.now,
-                    state=record.state,
-                    starts_at=record.starts_at,
-                    ends_at=record.ends_at,
-                    ended_by=record.ended_by,
-                )
-            )
-
-    def joined(self, number: int) -> None:
-        self._joined[number] = self._joined.get(number, 0) + 1
-
-    def note(self, row: TimelineRow) -> None:
-        self._changes.timeline.append(row)
-
-    def tell(self, entry: OutboxEntry) -> None:
-        self._changes.outbox.append(entry)
-        self.unit.channels.add(entry.channel)
-
-    def write(self) -> None:
-        now = self.unit.now
-        for number, count in self._joined.items():
-            text = "1 alert joined" if count == 1 else f"{count} alerts joined"
-            self.note(TimelineRow(number, now, "joined", text))
-        rows.write(self.unit.connection, self._changes)
-        self.unit.events.extend(
-            ServiceEvent(kind, number, _moment(now)) for number, kind in self._kinds.items()
-        )
-
-
-def severity_of(labels: dict[str, str]) -> Severity:
-    """Read the severity; what is not known counts as a warning, nothing at all as information."""
-    named = labels.get("severity", "info")
-    for severity in SEVERITIES:
-        if named == severity:
-            return severity
-    return "critical" if named == "page" else "warning"
-
-
-def title_of(event: AlertEvent) -> str:
-    """Name the incident after what the alert says of itself."""
-    summary = event.annotations.get("summary") or event.annotations.get("description", "")
-    name = event.labels.get("alertname", "alert")
-    first_line = summary.strip().partition("\n")[0]
-    return (
-        f"{name}: {first_line}" if first_line else f"{name} on {event.labels.get('service', '?')}"
-    )
 
 
 def _candidate(record: IncidentRecord | None) -> Candidate | None:
