@@ -358,3 +358,21 @@ def test_what_was_being_sent_at_a_crash_is_sent_again(book: Book) -> None:
         claim = outbox.claim(unit.connection, "pd", now=unit.now, kinds=("open",))
     assert claim is not None
     assert 2 == claim.item.attempts + 1
+
+
+def test_a_firing_from_before_the_known_end_is_only_counted(book: Book) -> None:
+    book.take(an_event(start_s=10))
+    book.take(an_event(status="resolved", start_s=10, end_s=60), at_s=60)
+    book.take(an_event(start_s=30), at_s=61)
+    assert {("api", "warning", 1, 0, "open")} == shape(book.incidents())
+
+
+def test_a_first_message_goes_before_an_earlier_update(book: Book) -> None:
+    book.take(an_event("A"))
+    book.send_all(1)
+    book.take(an_event("B"), at_s=2)
+    book.take(an_event("C", service="bot"), at_s=3)
+    with book.unit(10) as unit:
+        claim = outbox.claim(unit.connection, "chat", now=unit.now, kinds=("open", "update"))
+    assert claim is not None
+    assert ("open", 2) == (claim.item.kind, claim.item.incident)
