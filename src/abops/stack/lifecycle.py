@@ -13,12 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 from abops.stack import cluster, processes
-from abops.stack.control import Request, StackDownError, ask
+from abops.stack.control import Request, RequestRefusedError, StackDownError, ask
 from abops.stack.keeper import SETTLED, PartStatus, State
 from abops.stack.layout import STATE_VARIABLE, Layout
 from abops.stack.parts import declare_parts, version
@@ -30,6 +30,7 @@ from abops.stack.render import write_config
 WATCH_EVERY_S = 0.1
 UP_TIMEOUT_S = 300.0
 SUPERVISOR_STARTS_S = 20.0
+HANDOVER_S = 3.0
 SUPERVISOR_STOPS_S = 120.0
 SUPERVISOR = "supervisor"
 
@@ -79,9 +80,10 @@ def _running_version(layout: Layout) -> str | None:
 def _hand_over(layout: Layout) -> None:
     """Let a supervisor of other code go; its successor takes the running parts over."""
     identity = find_supervisor(layout)
-    ask(layout.control_socket, Request("handover"))
-    if identity is not None:
-        processes.wait_for_end([identity], SUPERVISOR_STARTS_S)
+    with suppress(RequestRefusedError):  # one so old that it does not know how
+        ask(layout.control_socket, Request("handover"))
+    if identity is not None and processes.wait_for_end([identity], HANDOVER_S):
+        processes.end([identity], signal.SIGKILL, HANDOVER_S)  # the parts live on
 
 
 def _start_supervisor(layout: Layout, clock: Clock) -> None:
