@@ -1,0 +1,53 @@
+"""Alert rules for Prometheus, from the catalogue."""
+
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from abops.inventory.model import Inventory
+from abops.kernel.quantities import format_duration
+from abops.observability.catalogue.alert import Alert
+from abops.observability.catalogue.probes import probe_alerts
+from abops.observability.catalogue.telling import telling_alerts
+
+INTERVAL_S = 5
+"""Both groups are evaluated every 5 s: they page."""
+
+
+def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
+    """Return every alert, in the order of the files."""
+    return (*probe_alerts(inventory), *telling_alerts())
+
+
+def alert_rules(inventory: Inventory) -> str:
+    """Return advanced-alerts.yml."""
+    alerts = catalogue(inventory)
+    groups = [
+        {
+            "name": group,
+            "interval": f"{INTERVAL_S}s",
+            "rules": [rule(alert, inventory) for alert in alerts if alert.group == group],
+        }
+        for group in dict.fromkeys(alert.group for alert in alerts)
+    ]
+    return yaml.safe_dump({"groups": groups}, sort_keys=False, width=120)
+
+
+def rule(alert: Alert, inventory: Inventory) -> dict[str, Any]:
+    """Return one rule as Prometheus reads it."""
+    url = inventory.alerts.public_url
+    content: dict[str, Any] = {"alert": alert.name, "expr": alert.promql}
+    if alert.hold:
+        content["for"] = format_duration(alert.hold)
+    content["labels"] = {"severity": alert.severity, **alert.labels}
+    content["annotations"] = {
+        "summary": alert.summary,
+        "impact": alert.impact,
+        "runbook_url": f"{url}/runbooks/{alert.name}",
+        "dashboard_url": f"{url}/incidents?service={{{{ $labels.service }}}}",
+        "query_url": f"{{{{ $externalURL }}}}/graph?g0.expr={quote(alert.promql, safe='')}&g0.tab=0",
+    }
+    if alert.threshold is not None:
+        content["annotations"]["threshold"] = f"{alert.threshold:g} {alert.unit}".strip()
+    return content
