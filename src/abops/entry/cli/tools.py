@@ -38,7 +38,8 @@ def _choose(names: tuple[str, ...], profiles: tuple[str, ...]) -> "list[Tool]":
             )
         chosen[tool.name] = tool
     for tool in tools.values():
-        if set(tool.profiles) & set(profiles) or (not names and not profiles and tool.profiles):
+        everything = "all" in profiles or (not names and not profiles)
+        if set(tool.profiles) & set(profiles) or (everything and tool.profiles):
             chosen[tool.name] = tool
     return list(chosen.values())
 
@@ -47,7 +48,7 @@ _PROFILE = click.option(
     "--profile",
     "profiles",
     multiple=True,
-    type=click.Choice(["check", "up", "test", "browser"]),
+    type=click.Choice(["check", "up", "test", "browser", "all"]),
     help="All tools of a profile; may be repeated.",
 )
 
@@ -78,7 +79,11 @@ def list_tools(output: str) -> None:
 @group.command()
 @click.argument("names", nargs=-1)
 @_PROFILE
-@click.option("--provider", help="Only this provider: path, pypi, apt-install, apt-extract, go.")
+@click.option(
+    "--provider",
+    type=click.Choice(["path", "pypi", "apt-install", "apt-extract", "download", "go"]),
+    help="Only this provider.",
+)
 @click.option("--offline", is_flag=True, help="Only what needs no network.")
 def install(
     names: tuple[str, ...], profiles: tuple[str, ...], provider: str | None, *, offline: bool

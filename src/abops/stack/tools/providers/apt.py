@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from abops.kernel.files import write_atomic
 from abops.stack.tools.cache import cache_folder
@@ -78,14 +79,23 @@ def _refresh_lists(packages: tuple[str, ...], env: dict[str, str]) -> None:
 
 
 def machine_mirror(sources: Path = Path("/etc/apt")) -> str:
-    """Return the address of Debian's archive as this machine's apt sources give it."""
+    """Return the address of Debian's archive as this machine's apt sources give it.
+
+    An archive named after a host of Debian's, or called plainly /debian, comes before what a
+    vendor keeps below a path of its own.
+    """
     files = [sources / "sources.list", *sorted((sources / "sources.list.d").glob("*"))]
+    found: list[str] = []
     for file in files:
-        lines = file.read_text().splitlines() if file.is_file() else []
-        text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
-        if match := _MIRROR.search(text):
-            return match[0]
-    raise PassedOverError("apt's sources name no Debian archive")
+        text = file.read_text() if file.is_file() else ""
+        for stanza in text.split("\n\n"):
+            lines = [line for line in stanza.splitlines() if not line.lstrip().startswith("#")]
+            if not any(line.lower().replace(" ", "") == "enabled:no" for line in lines):
+                found += _MIRROR.findall("\n".join(lines))
+    plain = [url for url in found if urlsplit(url).path.strip("/") == "debian"]
+    if not (plain or found):
+        raise PassedOverError("apt's sources name no Debian archive")
+    return (plain or found)[0]
 
 
 def _private_state(suite: str) -> list[str]:

