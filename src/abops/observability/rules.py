@@ -37,17 +37,26 @@ def alert_rules(inventory: Inventory) -> str:
 def rule(alert: Alert, inventory: Inventory) -> dict[str, Any]:
     """Return one rule as Prometheus reads it."""
     url = inventory.alerts.public_url
+    query = quote(alert.promql, safe="")
     content: dict[str, Any] = {"alert": alert.name, "expr": alert.promql}
     if alert.hold:
         content["for"] = format_duration(alert.hold)
     content["labels"] = {"severity": alert.severity, **alert.labels}
-    content["annotations"] = {
+    texts = {
         "summary": alert.summary,
         "impact": alert.impact,
         "runbook_url": f"{url}/runbooks/{alert.name}",
         "dashboard_url": f"{url}/incidents?service={{{{ $labels.service }}}}",
-        "query_url": f"{{{{ $externalURL }}}}/graph?g0.expr={quote(alert.promql, safe='')}&g0.tab=0",
+        "query_url": f"{{{{ $externalURL }}}}/graph?g0.expr={query}&g0.tab=0",
     }
     if alert.threshold is not None:
-        content["annotations"]["threshold"] = f"{alert.threshold:g} {alert.unit}".strip()
+        texts["threshold"] = f"{alert.threshold:g} {alert.unit}".strip()
+    content["annotations"] = {name: _known(text, alert) for name, text in texts.items()}
     return content
+
+
+def _known(text: str, alert: Alert) -> str:
+    """Fill in what the rule itself says: templates see the series' labels, not the rule's."""
+    for name, value in alert.labels.items():
+        text = text.replace(f"{{{{ $labels.{name} }}}}", value)
+    return text

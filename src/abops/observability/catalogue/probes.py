@@ -44,7 +44,10 @@ def _seconds(count: int) -> timedelta:
 
 
 def _probe_failed() -> Alert:
-    series = 'probe_success{job="probes",service="api",env="local",tier="1",team="dev",instance="a/health"}'
+    series = (
+        'probe_success{job="probes",service="api",env="local",tier="1",team="dev",'
+        'instance="a/health"}'
+    )
     return Alert(
         name="ProbeFailed",
         group=GROUP,
@@ -71,16 +74,17 @@ def _probe_failed() -> Alert:
                 " its log."
             ),
             mitigation=(
-                "Restart the part; it comes back within seconds:\n\n```\nabops stack restart SERVICE\n```\n"
+                "Restart the part; it comes back within seconds:\n\n```\n"
+                "abops stack restart SERVICE\n```\n"
                 "If it stops again at once, its last log lines say why. If a deploy came just"
                 " before, roll it back."
             ),
         ),
         cases=(
             Case(
-                "two of three probes failed",
+                "probes fail",
                 {series: "1 1 1 1 0 0 0"},
-                _seconds(25),
+                _seconds(30),
                 (
                     Fired(
                         {**_PROBED, "job": "probes", "instance": "a/health"},
@@ -150,7 +154,7 @@ def _target_vanished(job: Job) -> Alert:
             Case(
                 "scrapes fail",
                 {series: "1 1 1 1 0 0 0", started: "-600x10"},
-                _seconds(25),
+                _seconds(30),
                 (fired,),
             ),
             Case("one failed scrape", {series: "1 1 1 1 0 1 1", started: "-600x10"}, _seconds(25)),
@@ -190,7 +194,10 @@ def _error_storm(service: str, team: str) -> Alert:
         threshold=HALF,
         unit="ratio",
         reason="Most answers of the last 20 s are errors, and more than one each second.",
-        summary="{{ $labels.service }} answers {{ $value | humanizePercentage }} of its requests with 5xx",
+        summary=(
+            "{{ $labels.service }} answers {{ $value | humanizePercentage }} of its requests"
+            " with 5xx"
+        ),
         impact="Most requests fail: pages stay empty, posts cannot be scheduled.",
         labels={"component": "http", "category": "errors", "tier": "1", "team": team},
         runbook=Runbook(
@@ -242,7 +249,9 @@ _STORES = {
         "PostgreSQL",
         "The API answers 503, the bot cannot read its channels, nothing is stored.",
         Runbook(
-            meaning="The exporter cannot log in to PostgreSQL: the server is down, starting, or full.",
+            meaning=(
+                "The exporter cannot log in to PostgreSQL: the server is down, starting, or full."
+            ),
             diagnosis=(
                 _LOOK.format(part="postgres") + "\n```\npg_isready -h HOST -p PORT\ndf -h\n```\n"
                 "`the database system is starting up` means recovery: wait for it. `No space left`"
@@ -300,7 +309,7 @@ def _store_down(kind: _Store, service: str, team: str) -> Alert:
         labels={"component": service, "category": "availability", "tier": "1", "team": team},
         runbook=kind.runbook,
         cases=(
-            Case("down", {series: "1 1 1 1 0 0 0"}, _seconds(25), (fired,)),
+            Case("down", {series: "1 1 1 1 0 0 0"}, _seconds(30), (fired,)),
             Case("one failed connection", {series: "1 1 1 1 0 1 1"}, _seconds(25)),
             Case("healthy", {series: "1x10"}, _seconds(40)),
             Case("no data", {}, _seconds(40)),

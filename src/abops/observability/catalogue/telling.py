@@ -80,7 +80,9 @@ def _service_down() -> Alert:
             "service": "alerts",
         },
         runbook=Runbook(
-            meaning="Prometheus cannot scrape the alert service. Critical alerts take the direct way.",
+            meaning=(
+                "Prometheus cannot scrape the alert service. Critical alerts take the direct way."
+            ),
             diagnosis="```\nabops stack status\nabops stack logs alerts -n 50\n```",
             mitigation=(
                 "```\nabops stack restart alerts\n```\nWhat it acknowledged is stored; on start it"
@@ -91,7 +93,7 @@ def _service_down() -> Alert:
             Case(
                 "scrapes fail",
                 {_UP: "1 1 1 1 0 0 0"},
-                timedelta(seconds=25),
+                timedelta(seconds=30),
                 (Fired({"env": "local"}, summary),),
             ),
             Case("one failed scrape", {_UP: "1 1 1 1 0 1 1"}, timedelta(seconds=25)),
@@ -118,7 +120,8 @@ def _direct_page() -> Alert:
         group=GROUP,
         severity="critical",
         expr=(
-            f'max without (alertstate) (label_replace({firing}, "origin", "$1", "alertname", "(.+)"))'
+            "max without (alertstate) ("
+            f'label_replace({firing}, "origin", "$1", "alertname", "(.+)"))'
             f" unless on () ({well})"
         ),
         threshold=STUCK_S,
@@ -135,7 +138,8 @@ def _direct_page() -> Alert:
             ),
             diagnosis="```\nabops stack status\nabops stack logs alerts -n 50\n```",
             mitigation=(
-                "First what `origin` says. Then the alert service:\n\n```\nabops stack restart alerts\n```"
+                "First what `origin` says. Then the alert service:\n\n```\n"
+                "abops stack restart alerts\n```"
             ),
         ),
         cases=(
