@@ -25,6 +25,7 @@ demo: up ## break things on purpose: fault, alert, incident, page, recovery
 	@$(ABOPS) demo
 
 check: env ## the static part, under two minutes
+	@$(ABOPS) tools install --profile check
 	@tools/check
 
 unit: env
@@ -32,7 +33,7 @@ unit: env
 
 integration: env
 	@$(ABOPS) tools install --profile test
-	$(PYTEST) tests/integration tests/rules tests/acceptance -n 2 -q
+	$(PYTEST) tests/integration tests/rules tests/acceptance -n 2 --dist loadfile -q
 
 browser: env
 	@$(ABOPS) tools install --profile browser
@@ -41,7 +42,7 @@ browser: env
 test: check ## check, unit, integration (real servers) and browser tests
 	@$(ABOPS) tools install --profile test --profile browser
 	@mkdir -p test-results
-	$(PYTEST) tests -n 2 -q --ignore=tests/cluster --junitxml=test-results/junit.xml
+	$(PYTEST) tests -n 2 --dist loadfile -q --ignore=tests/cluster --junitxml=test-results/junit.xml
 
 test-cluster: env ## the tests on a real Kubernetes (Linux, root)
 	@if [ -d tests/cluster ]; then $(PYTEST) tests/cluster -q; else echo "test-cluster: no cluster test exists yet"; fi

@@ -136,7 +136,7 @@ def _business_exporter(site: Site) -> Part:
             "ABOPS_EXPORTER_DATABASE_URL": (
                 f"postgresql://{reader}@{site.address('postgres')}/{cluster.DATABASE}"
             ),
-            "ABOPS_EXPORTER_REDIS_URL": f"redis://{site.address('redis')}/0",
+            "ABOPS_EXPORTER_REDIS_URL": f"redis://{site.address('redis')}/1",
         },
         cwd=site.layout.root,
         depends_on=("migrate", "redis"),
