@@ -39,10 +39,12 @@ browser: env
 	@$(ABOPS) tools install --profile browser
 	$(PYTEST) tests/browser -q
 
+# The browser's driver runs an event loop of its own, so its tests get a process of their own.
 test: check ## check, unit, integration (real servers) and browser tests
 	@$(ABOPS) tools install --profile test --profile browser
 	@mkdir -p test-results
-	$(PYTEST) tests -n 2 --dist loadfile -q --ignore=tests/cluster --junitxml=test-results/junit.xml
+	$(PYTEST) tests -n 2 --dist loadfile -q --ignore=tests/cluster --ignore=tests/browser --junitxml=test-results/junit.xml
+	$(PYTEST) tests/browser -n 2 --dist loadfile -q --junitxml=test-results/browser.xml
 
 test-cluster: env ## the tests on a real Kubernetes (Linux, root)
 	@if [ -d tests/cluster ]; then $(PYTEST) tests/cluster -q; else echo "test-cluster: no cluster test exists yet"; fi

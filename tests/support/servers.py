@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -147,20 +148,32 @@ def _as_server_user() -> list[str]:
 
 @contextmanager
 def start_postgres(folder: Path, *, port: int | None = None) -> Iterator[Postgres]:
-    """Run a PostgreSQL with a new cluster in `folder`; `folder` is made reachable for its user."""
-    port = port or free_port()
+    """Run a PostgreSQL with a new cluster; `folder` gets its log.
+
+    Its data lie in a folder of their own: every new pytest session closes the ones of pytest to
+    other users, and with that to the user of a PostgreSQL that still runs.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="abops-pg-", ignore_cleanup_errors=True) as home,
+        _cluster(Path(home), folder, port or free_port()) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def _cluster(home: Path, folder: Path, port: int) -> Iterator[Postgres]:
     programs = find_tool("postgres").parent
-    prefix, data, run = _as_server_user(), folder / "data", folder / "run"
+    prefix, data, run = _as_server_user(), home / "data", home / "run"
     folder.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o711)
     password = secrets.token_urlsafe(12)
-    password_file = folder / "password"
+    password_file = home / "password"
     password_file.write_text(password)
     for made in (data, run):
         made.mkdir()
         made.chmod(0o700)
     if prefix:
-        _let_through(folder)
-        subprocess.run(["chown", "-R", "postgres:postgres", folder], check=True)  # noqa: S607
+        subprocess.run(["chown", "-R", "postgres:postgres", home], check=True)  # noqa: S607
     initdb = [programs / "initdb", "-D", data, "-U", "analytic", "-E", "UTF8", "--no-sync"]
     initdb += ["--locale=C.UTF-8", "-A", "scram-sha-256", f"--pwfile={password_file}"]
     subprocess.run([*prefix, *initdb], check=True, capture_output=True, cwd="/")
@@ -171,7 +184,7 @@ def start_postgres(folder: Path, *, port: int | None = None) -> Iterator[Postgre
     with running(
         argv,
         port=port,
-        log=folder.parent / f"{folder.name}.log",
+        log=folder / "postgres.log",
         ready=lambda: subprocess.run(ready, check=False).returncode == 0,
         cwd=Path("/"),
         stop_signal=signal.SIGINT,
@@ -179,11 +192,3 @@ def start_postgres(folder: Path, *, port: int | None = None) -> Iterator[Postgre
         yield Postgres(
             server.process, port, server.log, signal.SIGINT, user="analytic", password=password
         )
-
-
-def _let_through(folder: Path) -> None:
-    """Let other users pass (not read) the folders above `folder`, up to the temporary root."""
-    for parent in folder.parents:
-        if parent == Path("/") or parent.stat().st_mode & 0o001:
-            continue
-        parent.chmod(parent.stat().st_mode | 0o011)
