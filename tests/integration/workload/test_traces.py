@@ -38,7 +38,7 @@ def test_a_post_is_one_trace_from_the_api_to_telegram(workload: Workload, unique
     wait_until(
         lambda: edges.keys() <= _spans(workload, trace).keys(),
         what=f"spans, have {list(_spans(workload, trace))}",
-        timeout_s=20,
+        timeout_s=60,
     )
     spans = _spans(workload, trace)
     assert edges == {name: spans[name].kind for name in edges}
@@ -53,7 +53,7 @@ def test_a_read_reaches_the_database(workload: Workload) -> None:
     workload.request("GET", "api", f"/api/v1/channels/{FIRST_CHANNEL}", **headers)
 
     wanted = {"GET /api/v1/channels/{channel_id}", "SELECT"}
-    wait_until(lambda: wanted <= _spans(workload, trace).keys(), what="spans", timeout_s=20)
+    wait_until(lambda: wanted <= _spans(workload, trace).keys(), what="spans", timeout_s=60)
 
 
 def test_a_tick_leads_to_its_task(workload: Workload) -> None:

@@ -184,8 +184,6 @@ def _error_storm(service: str, team: str) -> Alert:
             f'{metric}{{{job},service="{service}",env="local",http_response_status_code="{code}"}}'
         )
 
-    bad, good = counts("503"), counts("200")
-    fired = Fired({"env": "local", "service": service})
     return Alert(
         name="ApiErrorStorm",
         group=GROUP,
@@ -218,19 +216,24 @@ def _error_storm(service: str, team: str) -> Alert:
                 " service: `abops stack restart api`."
             ),
         ),
-        cases=(
-            Case(
-                "just above the threshold",
-                {bad: "0+11x10", good: "0+9x10"},
-                _seconds(50),
-                (Fired(fired.labels, f"{service} answers 55% of its requests with 5xx"),),
-            ),
-            Case("just below the threshold", {bad: "0+9x10", good: "0+11x10"}, _seconds(50)),
-            Case("at the threshold", {bad: "0+10x10", good: "0+10x10"}, _seconds(50)),
-            Case("all fail, but hardly anybody asks", {bad: "0+4x10"}, _seconds(50)),
-            Case("no traffic", {bad: "7x10", good: "9x10"}, _seconds(50)),
-            Case("no data", {}, _seconds(50)),
+        cases=_storm_cases(service, counts("503"), counts("200")),
+    )
+
+
+def _storm_cases(service: str, bad: str, good: str) -> tuple[Case, ...]:
+    fired = Fired({"env": "local", "service": service})
+    return (
+        Case(
+            "just above the threshold",
+            {bad: "0+11x10", good: "0+9x10"},
+            _seconds(50),
+            (Fired(fired.labels, f"{service} answers 55% of its requests with 5xx"),),
         ),
+        Case("just below the threshold", {bad: "0+9x10", good: "0+11x10"}, _seconds(50)),
+        Case("at the threshold", {bad: "0+10x10", good: "0+10x10"}, _seconds(50)),
+        Case("all fail, but hardly anybody asks", {bad: "0+4x10"}, _seconds(50)),
+        Case("no traffic", {bad: "7x10", good: "9x10"}, _seconds(50)),
+        Case("no data", {}, _seconds(50)),
     )
 
 

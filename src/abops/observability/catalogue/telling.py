@@ -111,10 +111,6 @@ def _direct_page() -> Alert:
         'min(up{job="abops-alerts"}) == 1 and on ()'
         ' max(abops_outbox_oldest_seconds{severity="critical"}) < {threshold}'
     )
-    fired = Fired(
-        {"origin": "ApiErrorStorm", "service": "api", "env": "local"},
-        "ApiErrorStorm on api, paged directly",
-    )
     return Alert(
         name="DirectPage",
         group=GROUP,
@@ -142,25 +138,33 @@ def _direct_page() -> Alert:
                 "abops stack restart alerts\n```"
             ),
         ),
-        cases=(
-            Case(
-                "the service is down",
-                {_FIRING: "1x20", _UP: "0x20"},
-                timedelta(seconds=40),
-                (fired,),
-            ),
-            Case("not before its hold", {_FIRING: "1x20", _UP: "0x20"}, timedelta(seconds=5)),
-            Case(
-                "the service is stuck",
-                {_FIRING: "1x20", _UP: "1x20", _OUTBOX: "33x20"},
-                timedelta(seconds=40),
-                (fired,),
-            ),
-            Case(
-                "the service is well",
-                {_FIRING: "1x20", _UP: "1x20", _OUTBOX: "27x20"},
-                timedelta(seconds=40),
-            ),
-            Case("nothing fires", {_UP: "0x20"}, timedelta(seconds=40)),
+        cases=_direct_cases(),
+    )
+
+
+def _direct_cases() -> tuple[Case, ...]:
+    fired = Fired(
+        {"origin": "ApiErrorStorm", "service": "api", "env": "local"},
+        "ApiErrorStorm on api, paged directly",
+    )
+    return (
+        Case(
+            "the service is down",
+            {_FIRING: "1x20", _UP: "0x20"},
+            timedelta(seconds=40),
+            (fired,),
         ),
+        Case("not before its hold", {_FIRING: "1x20", _UP: "0x20"}, timedelta(seconds=5)),
+        Case(
+            "the service is stuck",
+            {_FIRING: "1x20", _UP: "1x20", _OUTBOX: "33x20"},
+            timedelta(seconds=40),
+            (fired,),
+        ),
+        Case(
+            "the service is well",
+            {_FIRING: "1x20", _UP: "1x20", _OUTBOX: "27x20"},
+            timedelta(seconds=40),
+        ),
+        Case("nothing fires", {_UP: "0x20"}, timedelta(seconds=40)),
     )
