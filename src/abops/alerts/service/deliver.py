@@ -6,6 +6,7 @@ channel said so.
 """
 
 import asyncio
+import contextlib
 import random
 from typing import Final
 
@@ -19,6 +20,7 @@ from abops.alerts.service.channels import (
     needs_reference,
     sender_of,
 )
+from abops.alerts.service.ending import end_tasks
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.pace import Pace, calls_of, gives_up, retry_in_s
@@ -62,9 +64,7 @@ class Delivery:
 
     async def stop(self) -> None:
         """Stop; what is being sent is taken up again after the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         for worker in self._workers.values():
             await worker.close()
 
@@ -113,10 +113,9 @@ class _Worker:
     async def _step(self) -> None:
         self.woken.clear()
         if (wait := await self._wait()) > 0:
-            try:
-                await asyncio.wait_for(self.woken.wait(), wait)
-            except TimeoutError:
-                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self.woken.wait()
             return
         now = self._clock.monotonic()
         ready = [kind for kind in KINDS if self._wait_for(kind, now) <= 0]

@@ -25,6 +25,7 @@ from abops.alerts.model import (
     ServiceEvent,
 )
 from abops.alerts.service.deliver import Delivery
+from abops.alerts.service.ending import end_tasks
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.vault import OverloadedError, Vault
@@ -78,9 +79,7 @@ class AlertService:
 
     async def stop(self) -> None:
         """Finish what is being written and stop the workers."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         await self._delivery.stop()
         await asyncio.to_thread(self._vault.close)
 

@@ -86,7 +86,8 @@ class Vault:
             raise OverloadedError(f"alerts cannot be stored now: {reasons[0]}")
         future = asyncio.wrap_future(self._writer.store(events, rejected))
         try:
-            return await asyncio.wait_for(asyncio.shield(future), COMMIT_TIMEOUT_S)
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                return await asyncio.shield(future)
         except TimeoutError as error:
             future.add_done_callback(_let_go)
             raise OverloadedError("the store did not commit in time") from error

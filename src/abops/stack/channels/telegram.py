@@ -132,7 +132,8 @@ class Bot:
             poll: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._poll = poll
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(poll, timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await poll
         return self._updates[: min(max(whole(given.get("limit"), 100), 1), 100)]
 
     def press(self, chat_id: str, number: int, data: str) -> dict[str, Any]:
