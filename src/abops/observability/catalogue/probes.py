@@ -15,6 +15,9 @@ GROUP = "probes"
 HALF = 0.5
 """Two bad samples of three: one lost packet is not an outage, fifteen seconds are."""
 
+SEEN_FOR_A_MINUTE = 'time() - process_start_time_seconds{job="prometheus"} >= 60'
+"""Prometheus has run for a minute and has scraped itself: before that, everything is absent."""
+
 _PROBED = {"service": "api", "env": "local", "team": "dev"}
 _LOOK = """\
 ```
@@ -106,7 +109,6 @@ def _probe_failed() -> Alert:
 
 def _target_vanished(job: Job) -> Alert:
     up = f'up{{job="{job.name}"}}'
-    young = 'time() - process_start_time_seconds{job="prometheus"} < 60'
     started = 'process_start_time_seconds{job="prometheus"}'
     series = f'up{{job="{job.name}",service="{job.service}",env="local",instance="a"}}'
     fired = Fired({"env": "local"}, f"{job.name} has not been scraped for 15 s")
@@ -119,7 +121,7 @@ def _target_vanished(job: Job) -> Alert:
         expr=(
             f"(max by (env) (avg_over_time({up}[15s])) < {{threshold}}"
             f" or max without (job) (absent_over_time({up}[15s])))"
-            f" unless on () ({young})"
+            f" and on () ({SEEN_FOR_A_MINUTE})"
         ),
         threshold=HALF,
         unit="ratio",
@@ -161,6 +163,7 @@ def _target_vanished(job: Job) -> Alert:
             Case("no target", {started: "-600x10"}, _seconds(40), (absent,)),
             Case("healthy", {series: "1x10", started: "-600x10"}, _seconds(40)),
             Case("Prometheus has just started", {started: "0x10"}, _seconds(40)),
+            Case("Prometheus has scraped nothing yet", {}, _seconds(5)),
         ),
     )
 

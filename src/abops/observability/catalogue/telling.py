@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
+from abops.observability.catalogue.probes import SEEN_FOR_A_MINUTE
 
 GROUP = "telling"
 STUCK_S = 30
@@ -11,6 +12,7 @@ the time in which a page should have arrived."""
 
 _UP = 'up{job="abops-alerts",service="alerts",env="local",instance="a"}'
 _OUTBOX = 'abops_outbox_oldest_seconds{job="abops-alerts",severity="critical",env="local"}'
+_STARTED = 'process_start_time_seconds{job="prometheus"}'
 _FIRING = (
     'ALERTS{alertname="ApiErrorStorm",alertstate="firing",severity="critical",service="api",'
     'env="local"}'
@@ -65,7 +67,7 @@ def _service_down() -> Alert:
         severity="critical",
         expr=(
             f"max by (env) (avg_over_time({up}[15s])) < {{threshold}}"
-            f" or max without (job) (absent_over_time({up}[15s]))"
+            f" or max without (job) (absent_over_time({up}[15s])) and on () ({SEEN_FOR_A_MINUTE})"
         ),
         threshold=0.5,
         unit="ratio",
@@ -98,7 +100,9 @@ def _service_down() -> Alert:
             ),
             Case("one failed scrape", {_UP: "1 1 1 1 0 1 1"}, timedelta(seconds=25)),
             Case("healthy", {_UP: "1x10"}, timedelta(seconds=40)),
-            Case("no target", {}, timedelta(seconds=40), (Fired({}, summary),)),
+            Case("no target", {_STARTED: "-600x10"}, timedelta(seconds=40), (Fired({}, summary),)),
+            Case("Prometheus has just started", {_STARTED: "0x10"}, timedelta(seconds=40)),
+            Case("Prometheus has scraped nothing yet", {}, timedelta(seconds=5)),
         ),
     )
 
