@@ -3,11 +3,11 @@
 `abops --help` loads click and nothing else, so that it answers in a few hundredths of a second.
 """
 
-import importlib
 import sys
 
 import click
 
+from abops.entry.cli.lazy import LazyGroup
 from abops.kernel.errors import OpsError
 
 GROUPS = {
@@ -21,31 +21,12 @@ GROUPS = {
 }
 
 
-class LazyGroups(click.Group):
-    """A group whose members are imported by name when one of them is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names from the table, without importing anything."""
-        del ctx
-        return sorted(GROUPS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of that name and return its `group`."""
-        del ctx
-        if cmd_name not in GROUPS:
-            return None
-        module = importlib.import_module(f"abops.entry.cli.{cmd_name}")
-        command: click.Command = module.group
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the groups from the table; the default would import every one of them."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(GROUPS.items()))
-
-
-@click.group(cls=LazyGroups, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    members=GROUPS,
+    package="abops.entry.cli",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--verbose", is_flag=True, help="Show the full story of an error.")
 @click.version_option(package_name="analyticbot-ops", prog_name="abops")
 @click.pass_context

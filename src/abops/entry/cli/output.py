@@ -1,4 +1,4 @@
-"""What every listing shares: `--output table|json`, and one way to show rows.
+"""What commands share: `--inventory FILE`, `--output table|json`, one way to show rows.
 
 A terminal gets a table, a pipe gets tab-separated text, and `--output json` gets one document.
 """
@@ -7,12 +7,25 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 Row = Mapping[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def inventory_option(command: F) -> F:
+    """Add `--inventory FILE` to a command, as the keyword `file`."""
+    return click.option(
+        "--inventory",
+        "file",
+        type=click.Path(path_type=Path),
+        default=Path("platform.yaml"),
+        show_default=True,
+        help="The inventory to read.",
+    )(command)
 
 
 def output_option(command: F) -> F:

@@ -1,0 +1,16 @@
+"""Rules, boards, signals: check and test them. Each command is a module of this package."""
+
+import click
+
+from abops.entry.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "check": "Judge the rendered files: promtool, amtool, a runbook and a test for each alert.",
+    "exporter": "Serve users, posts, revenue and queues as metrics.",
+    "test": "Run every alert's cases: fires when it must, silent when it must not.",
+}
+
+
+@click.group(cls=LazyGroup, package=__name__, members=COMMANDS)
+def group() -> None:
+    """Rules, boards, routes and exporters."""
