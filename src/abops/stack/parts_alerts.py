@@ -45,6 +45,8 @@ def _alerts(site: Site) -> Part:
             *("--alertmanager", site.url("alertmanager")),
             *("--resolve-after", RESOLVE_AFTER),
             *("--inbox-url", site.url("channels-inbox")),
+            *("--prometheus", site.url("prometheus")),
+            *("--jaeger", site.url("jaeger")),
         ),
         cwd=site.layout.root,
         check=HttpCheck(port, "/readyz"),

@@ -56,6 +56,9 @@ def group() -> None:
     help="Time without a firing alert until an incident resolves: 10s, 5m (the default).",
 )
 @click.option("--inbox-url", help="Where the channel servers show what they received.")
+@click.option("--prometheus", help="Address of Prometheus: for boards, objectives, coverage.")
+@click.option("--jaeger", help="Address of Jaeger's query API: for traces.")
+@click.option("--logs", help="Address of OpenSearch: for the search in logs.")
 def serve(**options: Any) -> None:  # noqa: ANN401 - click's own
     """Run the alert service: takes alerts, keeps incidents, tells people."""
     from abops.entry.web.serve import Options, run

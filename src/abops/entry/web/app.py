@@ -23,11 +23,12 @@ from abops.entry.web.assets import Assets
 from abops.entry.web.console import (
     FormTooLargeError,
     NotLocalError,
-    Pages,
     console_router,
     wants_values,
 )
 from abops.entry.web.guard import HEADERS, Guard
+from abops.entry.web.observe import Sources, observe
+from abops.entry.web.pages import Pages
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.kernel.clock import Clock, SystemClock
 from abops.kernel.errors import OpsError
@@ -65,11 +66,13 @@ def create_app(
     clock: Clock | None = None,
     inbox_url: str | None = None,
     runbooks: Path | None = None,
+    sources: Sources | None = None,
 ) -> FastAPI:
     """Return the application around `service`, which runs as long as the application does.
 
     `inbox_url` is where the channel servers show what they received, when they run; `runbooks`
-    is the folder of the runbooks, the checkout's when None.
+    is the folder of the runbooks, the checkout's when None; `sources` says where metrics, traces
+    and logs are, for the pages that show them.
     """
     assets = Assets()
     pages = Pages(service, clock or SystemClock(), assets, inbox_url=inbox_url)
@@ -91,8 +94,8 @@ def create_app(
         lifespan=lifespan,
     )
     app.include_router(alerts_router(service))
-    app.include_router(alerts_router(service))
     app.include_router(console_router(service, pages, Runbooks(runbooks)))
+    app.include_router(observe(pages, sources or Sources()))
 
     @app.get("/static/{version}/{name:path}", include_in_schema=False)
     async def static(request: Request, version: str, name: str) -> Response:

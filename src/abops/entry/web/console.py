@@ -6,94 +6,24 @@ templates.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from abops.alerts.model import Alert, IncidentDetail
 from abops.alerts.service import AlertService
-from abops.entry.web import listing, story, wording
-from abops.entry.web.assets import Assets
+from abops.entry.web import listing, story
 from abops.entry.web.guard import is_local
+from abops.entry.web.pages import NAME_COOKIE, THEME_COOKIE, THEMES, Pages
 from abops.entry.web.runbooks import Runbook, Runbooks
-from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
-from abops.kernel.quantities import humanize_seconds
 
-TEMPLATES: Final = Path(__file__).parent / "templates"
 KNOWN_AT_MOST: Final = 10_000
 """Incidents that counts and filters look at; beyond it the newest resolved ones count."""
 FORM_AT_MOST: Final = 16_384
 A_YEAR_S: Final = 365 * 86_400
-THEMES: Final = ("auto", "light", "dark")
-NAME_COOKIE: Final = "abops_name"
-THEME_COOKIE: Final = "abops_theme"
-
-
-class Pages:
-    """Fills the templates."""
-
-    def __init__(
-        self,
-        service: AlertService,
-        clock: Clock,
-        assets: Assets,
-        *,
-        inbox_url: str | None,
-    ) -> None:
-        self._service = service
-        self._clock = clock
-        self._frame = {"home_env": service.config.env, "inbox_url": inbox_url}
-        self._templates = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {
-            "absolute": wording.absolute,
-            "short_count": wording.short_count,
-            "age": wording.ago,
-            "with_code": wording.with_code,
-            "web_address": wording.web_address,
-            "duration": lambda span: humanize_seconds(span.total_seconds()),
-        }
-        self._templates.globals |= {"asset": assets.url, "scripts": assets.scripts()}
-
-    def now(self) -> datetime:
-        """Return the moment the page is made for."""
-        return self._clock.now()
-
-    def show(
-        self, request: Request, template: str, *, status: int = 200, **values: object
-    ) -> HTMLResponse:
-        """Return the filled template as an answer that nothing keeps."""
-        now = self._clock.now()
-        theme = request.cookies.get(THEME_COOKIE, "auto")
-        text = self._templates.get_template(template).render(
-            values
-            | self._frame
-            | {
-                "now": now,
-                "trouble": self._service.readiness().reasons,
-                "ago": lambda moment: wording.ago(now - moment),
-                "theme": theme if theme in THEMES else "auto",
-                "name": request.cookies.get(NAME_COOKIE, "")[:64],
-                "here": _here(request),
-                "search_words": request.query_params.get("q", ""),
-            }
-        )
-        return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
-
-    def problem(self, request: Request, error: OpsError, status: int) -> HTMLResponse:
-        """Return the page that says what went wrong and what to do."""
-        return self.show(request, "error.html", status=status, error=error, code=status)
 
 
 def console_router(service: AlertService, pages: Pages, runbooks: Runbooks) -> APIRouter:
@@ -230,11 +160,6 @@ class FormTooLargeError(OpsError):
 
 def _remember(response: Response, cookie: str, value: str) -> None:
     response.set_cookie(cookie, value, max_age=A_YEAR_S, samesite="strict", httponly=True)
-
-
-def _here(request: Request) -> str:
-    query = urlencode(request.query_params.multi_items())
-    return f"{request.url.path}?{query}" if query else request.url.path
 
 
 def _local(address: str, otherwise: str = "/incidents") -> str:

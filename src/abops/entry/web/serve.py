@@ -10,6 +10,7 @@ from abops.alerts.model import Endpoints, ServiceConfig, ServiceSettings
 from abops.alerts.route.from_inventory import routing_of
 from abops.alerts.service import AlertService
 from abops.entry.web.app import create_app
+from abops.entry.web.observe import Sources
 from abops.inventory.load import load_inventory
 from abops.kernel import logging
 from abops.kernel.errors import OpsError
@@ -41,12 +42,22 @@ class Options(msgspec.Struct, frozen=True):
     alertmanager: str | None
     resolve_after: str | None
     inbox_url: str | None
+    prometheus: str | None = None
+    jaeger: str | None = None
+    logs: str | None = None
 
 
 def run(options: Options) -> None:
     """Listen until told to stop."""
     logging.configure("abops-alerts")
-    app = create_app(AlertService(config_of(options)), inbox_url=options.inbox_url)
+    sources = Sources(
+        inventory=options.inventory,
+        prometheus=options.prometheus,
+        jaeger=options.jaeger,
+        logs=options.logs,
+    )
+    service = AlertService(config_of(options))
+    app = create_app(service, inbox_url=options.inbox_url, sources=sources)
     uvicorn.run(
         app,
         host=options.host,

@@ -1,0 +1,43 @@
+"""The console's view of what Prometheus, Jaeger and the log store know.
+
+Each module serves one place of the rail and makes its router from the pages and the sources.
+Nothing here is needed to take alerts: a source that does not answer is said on its own page.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from fastapi import APIRouter
+from msgspec import Struct
+
+from abops.entry.web.pages import Pages, Place
+
+
+class Sources(Struct, frozen=True):
+    """Where the signals are; None when the environment has none of that kind."""
+
+    inventory: Path = Path("platform.yaml")
+    prometheus: str | None = None
+    jaeger: str | None = None
+    logs: str | None = None
+
+
+class _Area(NamedTuple):
+    """A place of the rail, and what serves it."""
+
+    place: Place
+    router: APIRouter
+
+
+def observe(pages: Pages, sources: Sources) -> APIRouter:
+    """Return the routes of every place whose source is there, and put the places on the rail."""
+    router = APIRouter(include_in_schema=False)
+    for area in _areas(pages, sources):
+        pages.add_place(area.place)
+        router.include_router(area.router)
+    return router
+
+
+def _areas(pages: Pages, sources: Sources) -> tuple[_Area, ...]:
+    del pages, sources
+    return ()
