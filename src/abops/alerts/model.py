@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 from msgspec import Struct, field
 
+from abops.inventory.matchers import Matcher
+
 AlertStatus = Literal["firing", "resolved"]
 IncidentState = Literal["open", "acked", "resolved"]
 Severity = Literal["critical", "warning", "info"]
@@ -241,14 +243,6 @@ class Team(Struct, frozen=True):
     page: str
     chat: str
     fallback: tuple[str, ...] = ()
-
-
-class Matcher(Struct, frozen=True):
-    """One condition on one label, in Alertmanager's notation."""
-
-    label: str
-    operator: Literal["=", "!=", "=~", "!~"]
-    value: str
 
 
 class Route(Struct, frozen=True):

@@ -4,16 +4,15 @@ A model checks one value at a time; what needs two of them (a reference, a dupli
 by `abops.inventory.check`, which sees the whole.
 """
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from abops.inventory.matchers import parse_matchers
 from abops.kernel.quantities import QuantityError, format_duration, parse_duration
 
 _NAME = r"^[a-z][a-z0-9-]*$"
-_MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*')
 
 
 def _duration(value: object) -> object:
@@ -25,38 +24,9 @@ def _duration(value: object) -> object:
         raise ValueError(f"{error}; write a number and a unit: 30s, 15m, 4h") from error
 
 
-def parse_matchers(text: str) -> tuple[tuple[str, str, str], ...]:
-    """Read `a="x", b=~"y|z"` into (label, operator, value) triples. Raises ValueError."""
-    matchers, position = [], 0
-    while position < len(text):
-        match = _MATCHER.match(text, position)
-        if match is None:
-            raise ValueError(
-                f'{text!r} is not a list of matchers; write label="value", other=~"a|b"'
-            )
-        matchers.append((match[1], match[2], re.sub(r"\\(.)", r"\1", match[3])))
-        if match[2] in ("=~", "!~"):
-            _check_regex(match[3])
-        position = match.end()
-        if position < len(text):
-            if text[position] != ",":
-                raise ValueError(f"{text!r} needs a comma before {text[position:]!r}")
-            position += 1
-    if not matchers:
-        raise ValueError("a list of matchers may not be empty")
-    return tuple(matchers)
-
-
-def _check_regex(pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
-
-
 def _matchers(value: object) -> object:
-    if isinstance(value, str):
-        parse_matchers(value)
+    if isinstance(value, str) and not parse_matchers(value):
+        raise ValueError("a list of matchers may not be empty")
     return value
 
 

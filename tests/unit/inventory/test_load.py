@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abops.inventory.load import InventoryError, load_inventory
-from abops.inventory.model import parse_matchers
+from abops.inventory.matchers import Matcher, parse_matchers
 
 ROOT = Path(__file__).parents[3]
 GOOD = """\
@@ -159,15 +159,24 @@ def test_the_committed_inventory_is_sound() -> None:
         ),
         pytest.param(
             "'severity=\"critical\"'",
-            "'severity=critical'",
+            "'severity=critical, service api'",
             [
                 (
-                    "platform.yaml:27: alerts.routes.0.match: 'severity=critical' is not a list of"
-                    ' matchers; write label="value", other=~"a|b"'
+                    "platform.yaml:27: alerts.routes.0.match: cannot read ' service api' in"
+                    ' \'severity=critical, service api\'; write label="value", other=~"a|b"'
                 ),
                 "hint: Correct the value.",
             ],
             id="bad matcher",
+        ),
+        pytest.param(
+            "'severity=\"critical\"'",
+            "''",
+            [
+                "platform.yaml:27: alerts.routes.0.match: a list of matchers may not be empty",
+                "hint: Correct the value.",
+            ],
+            id="no matcher",
         ),
         pytest.param(
             "type: slack",
@@ -251,7 +260,12 @@ def test_words_that_older_yaml_took_for_booleans_stay_words(tmp_path: Path) -> N
     assert "off" == load_inventory(path).environments["local"].region
 
 
+def test_braces_and_quotes_are_optional_as_in_alertmanager() -> None:
+    expected = (Matcher("severity", "=", "critical"), Matcher("service", "=~", "api|bot"))
+    assert expected == parse_matchers('{severity=critical, service=~"api|bot",}')
+
+
 @given(st.text(max_size=30))
 def test_any_value_of_a_matcher_reads_back(value: str) -> None:
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-    assert (("label", "=", value),) == parse_matchers(f'label="{quoted}"')
+    assert (Matcher("label", "=", value),) == parse_matchers(f'label="{quoted}"')

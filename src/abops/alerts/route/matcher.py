@@ -1,20 +1,13 @@
-"""Alertmanager's matchers: reading them and holding them against labels.
+"""Holding Alertmanager's matchers against labels; a label that is missing counts as empty.
 
-The notation is Alertmanager's: `severity="critical", service=~"api|bot"`, braces optional,
-quotes optional around plain words, regular expressions anchored at both ends. A label that is
-missing counts as empty.
+How they are written is the inventory's matter: `abops.inventory.matchers`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
-from abops.alerts.model import Matcher
+from abops.inventory import matchers as notation
+from abops.inventory.matchers import Matcher, compiled
 from abops.kernel.errors import UsageError
-
-_PART = re.compile(
-    r"""\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^\s,"{}]*)\s*(,|$)"""
-)
 
 
 class MatcherSyntaxError(UsageError):
@@ -24,23 +17,11 @@ class MatcherSyntaxError(UsageError):
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
-    """Read a list of matchers; the empty list matches everything."""
-    inner = text.strip()
-    if inner.startswith("{") and inner.endswith("}"):
-        inner = inner[1:-1]
-    inner = inner.strip().removesuffix(",")
-    found: list[Matcher] = []
-    position = 0
-    while position < len(inner):
-        part = _PART.match(inner, position)
-        if part is None:
-            raise MatcherSyntaxError(f"cannot read the matcher {inner[position:]!r} in {text!r}")
-        label, operator, value = part[1], part[2], _unquote(part[3])
-        if operator in ("=~", "!~"):
-            _compiled(value)
-        found.append(Matcher(label, operator, value))  # type: ignore[arg-type] # by the pattern
-        position = part.end()
-    return tuple(found)
+    """Read what a person typed; the empty list matches everything. Raises MatcherSyntaxError."""
+    try:
+        return notation.parse_matchers(text)
+    except ValueError as error:
+        raise MatcherSyntaxError(str(error)) from error
 
 
 def parse_labels(text: str) -> dict[str, str]:
@@ -65,20 +46,6 @@ def _holds(matcher: Matcher, value: str) -> bool:
         case "!=":
             return value != matcher.value
         case "=~":
-            return _compiled(matcher.value).fullmatch(value) is not None
+            return compiled(matcher.value).fullmatch(value) is not None
         case "!~":
-            return _compiled(matcher.value).fullmatch(value) is None
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise MatcherSyntaxError(f"{pattern!r} is not a regular expression: {error}") from error
-
-
-def _unquote(value: str) -> str:
-    if value.startswith('"'):
-        return re.sub(r"\\(.)", lambda m: "\n" if m[1] == "n" else m[1], value[1:-1])
-    return value
+            return compiled(matcher.value).fullmatch(value) is None
