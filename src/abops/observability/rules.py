@@ -1,5 +1,6 @@
 """Alert rules for Prometheus, from the catalogue."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -9,15 +10,40 @@ from abops.inventory.model import Inventory
 from abops.kernel.quantities import format_duration
 from abops.observability.catalogue.alert import Alert
 from abops.observability.catalogue.probes import probe_alerts
+from abops.observability.catalogue.recordings import recordings
 from abops.observability.catalogue.telling import telling_alerts
 
-INTERVAL_S = 5
-"""Both groups are evaluated every 5 s: they page."""
+PAGING = frozenset({"probes", "telling"})
+"""Groups that page within 30 s: evaluated every 5 s."""
+PAGING_S, USUAL_S = 5, 15
 
 
 def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
     """Return every alert, in the order of the files."""
     return (*probe_alerts(inventory), *telling_alerts())
+
+
+def interval(group: str) -> timedelta:
+    """Return how often a group of alerts is evaluated."""
+    return timedelta(seconds=PAGING_S if group in PAGING else USUAL_S)
+
+
+def recording_rules(inventory: Inventory) -> str:
+    """Return recording.yml: one group, because each series comes after those it reads."""
+    known = recordings(inventory)
+    groups = [
+        {
+            "name": group,
+            "interval": f"{USUAL_S}s",
+            "rules": [
+                {"record": recorded.record, "expr": recorded.expr}
+                for recorded in known
+                if recorded.group == group
+            ],
+        }
+        for group in dict.fromkeys(recorded.group for recorded in known)
+    ]
+    return yaml.safe_dump({"groups": groups}, sort_keys=False, width=120)
 
 
 def alert_rules(inventory: Inventory) -> str:
@@ -26,7 +52,7 @@ def alert_rules(inventory: Inventory) -> str:
     groups = [
         {
             "name": group,
-            "interval": f"{INTERVAL_S}s",
+            "interval": format_duration(interval(group)),
             "rules": [rule(alert, inventory) for alert in alerts if alert.group == group],
         }
         for group in dict.fromkeys(alert.group for alert in alerts)
@@ -42,11 +68,12 @@ def rule(alert: Alert, inventory: Inventory) -> dict[str, Any]:
     if alert.hold:
         content["for"] = format_duration(alert.hold)
     content["labels"] = {"severity": alert.severity, **alert.labels}
+    place = f"dashboards/ab-{alert.board}" if alert.board else "incidents"
     texts = {
         "summary": alert.summary,
         "impact": alert.impact,
         "runbook_url": f"{url}/runbooks/{alert.name}",
-        "dashboard_url": f"{url}/incidents?service={{{{ $labels.service }}}}",
+        "dashboard_url": f"{url}/{place}?service={{{{ $labels.service }}}}",
         "query_url": f"{{{{ $externalURL }}}}/graph?g0.expr={query}&g0.tab=0",
     }
     if alert.threshold is not None:

@@ -8,7 +8,7 @@ from abops.alerts.model import Endpoints
 from abops.alerts.route.alertmanager import alertmanager_config
 from abops.inventory.model import Inventory
 from abops.kernel.files import write_atomic
-from abops.observability.rules import alert_rules
+from abops.observability.rules import alert_rules, recording_rules
 from abops.observability.runbooks import runbooks
 from abops.observability.scrape import blackbox_config, prometheus_config
 
@@ -32,6 +32,7 @@ def rendered(inventory: Inventory) -> dict[Path, str]:
     yaml_files = {
         MONITORING / "prometheus/prometheus.yml": prometheus_config(inventory),
         MONITORING / "prometheus/blackbox.yml": blackbox_config(inventory),
+        MONITORING / "prometheus/rules/recording.yml": recording_rules(inventory),
         MONITORING / "prometheus/rules/advanced-alerts.yml": alert_rules(inventory),
         MONITORING / "alertmanager/routes.yml": alertmanager_config(inventory, Endpoints()),
     }

@@ -56,7 +56,13 @@ class Alert(Struct, frozen=True):
     labels: dict[str, str]
     hold: timedelta = timedelta()
     instance: str = ""
-    """Tells entries of one alert name apart: the job, for alerts that exist once a job."""
+    """Tells entries of one alert name apart: the job, for alerts that exist once a job; the
+    severity, for alerts that exist once a severity."""
+    step: timedelta = timedelta()
+    """Time between two samples and two evaluations of the cases; zero: as often as its group is
+    evaluated. Long histories take longer steps: promtool's time grows with their number."""
+    board: str = ""
+    """Name of the board to look at: `ab-<board>`; empty: the list of incidents."""
 
     @property
     def promql(self) -> str:
