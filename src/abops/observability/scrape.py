@@ -6,7 +6,7 @@ import yaml
 
 from abops.inventory.model import Inventory
 from abops.kernel.quantities import format_duration
-from abops.observability.targets import ALERTMANAGERS, PROBE_INTERVAL, PROBES, jobs, probes
+from abops.observability.targets import ALERTMANAGERS, PROBE_INTERVAL, PROBES, STACK, jobs, probes
 
 
 def prometheus_config(inventory: Inventory) -> str:
@@ -34,6 +34,7 @@ def prometheus_config(inventory: Inventory) -> str:
                 for job in jobs(inventory)
             ),
             _probe_job(),
+            _stack_job(),
         ],
     }
     return _dump(config)
@@ -45,6 +46,17 @@ def _probe_job() -> dict[str, Any]:
         "metrics_path": "/probe",
         "scrape_interval": format_duration(PROBE_INTERVAL),
         "file_sd_configs": [_files(PROBES)],
+    }
+
+
+def _stack_job() -> dict[str, Any]:
+    # Its series are about other parts: their label `service` stands over the target's own.
+    return {
+        "job_name": STACK,
+        "metrics_path": "/metrics",
+        "scrape_interval": "15s",
+        "honor_labels": True,
+        "file_sd_configs": [_files(STACK)],
     }
 
 

@@ -14,6 +14,9 @@ from abops.kernel.errors import OpsError
 
 PROBES = "probes"
 ALERTMANAGERS = "alertmanagers"
+STACK = "abops-stack"
+"""What the supervisor of a local stack says about its parts; elsewhere the orchestrator does."""
+SUPERVISOR = "supervisor"
 PROBE_INTERVAL = timedelta(seconds=5)
 """Two failed probes of three and an evaluation stay below 15 s: half of the 30 s to a page."""
 
@@ -76,7 +79,8 @@ def target_files(inventory: Inventory, env: str, addresses: Mapping[str, str]) -
     """Return the target files of one environment: file name -> YAML.
 
     `addresses` maps a part's name to host:port; a part whose metrics have a port of their own
-    is looked up as `<name>-metrics` first. Raises UnknownAddressError.
+    is looked up as `<name>-metrics` first. A place without a supervisor has no target of the
+    job `abops-stack`. Raises UnknownAddressError.
     """
     namespace = inventory.environments[env].namespace
     files: dict[str, object] = {}
@@ -100,6 +104,9 @@ def target_files(inventory: Inventory, env: str, addresses: Mapping[str, str]) -
         }
         for part, probe in probes(inventory)
     ]
+    if SUPERVISOR in addresses:
+        labels = {"service": SUPERVISOR, "env": env, "namespace": namespace}
+        files[STACK] = [{"targets": [addresses[SUPERVISOR]], "labels": labels}]
     files[ALERTMANAGERS] = [{"targets": [_address(addresses, "alertmanager")]}]
     return {
         f"{name}.yml": yaml.safe_dump(content, sort_keys=False) for name, content in files.items()

@@ -1,12 +1,18 @@
 """The supervisor's own metrics, for Prometheus: what runs, and how often it had to be restarted."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable
 
+from abops.stack.cpu import cpu_limit_cores
 from abops.stack.keeper import GOOD, Keeper
 from abops.stack.ports import HOST
 
 MIB = 2**20
+_CPU_HELP = (
+    "Cores that a part may use: the quota of its control group; without one, the cores of the"
+    " machine that it may run on."
+)
 
 
 def text(keepers: Iterable[Keeper]) -> str:
@@ -26,8 +32,20 @@ def text(keepers: Iterable[Keeper]) -> str:
             for k in parts
             if k.part.memory_mib
         ),
+        f"# HELP abops_stack_cpu_limit_cores {_CPU_HELP}",
+        "# TYPE abops_stack_cpu_limit_cores gauge",
+        *(
+            f'abops_stack_cpu_limit_cores{{service="{k.part.name}"}} {_cores(k.status().pid):g}'
+            for k in parts
+            if not k.part.runs_once
+        ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _cores(pid: int | None) -> float:
+    # A part that does not run would be started with our own limits.
+    return cpu_limit_cores(pid or os.getpid())
 
 
 async def serve(port: int, render: Callable[[], str]) -> asyncio.Server:

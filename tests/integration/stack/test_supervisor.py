@@ -15,6 +15,7 @@ import pytest
 from abops.kernel.clock import SystemClock
 from abops.stack import processes
 from abops.stack.control import Request, RequestRefusedError, StackDownError, ask
+from abops.stack.cpu import cpu_limit_cores
 from abops.stack.keeper import Keeper, PartStatus, State
 from abops.stack.layout import Layout
 from abops.stack.lifecycle import sweep
@@ -133,6 +134,8 @@ async def test_a_killed_part_is_started_again_and_counted(layout: Layout) -> Non
         assert first != running.pid("web")
         metrics = await asyncio.to_thread(_get, running.metrics_port)
         assert 'abops_stack_restarts_total{service="web"} 1\n' in metrics
+        cores = cpu_limit_cores(running.pid("web"))
+        assert f'abops_stack_cpu_limit_cores{{service="web"}} {cores:g}\n' in metrics
 
 
 def _get(port: int) -> str:

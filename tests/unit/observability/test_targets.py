@@ -27,6 +27,22 @@ def test_every_job_has_a_target_file() -> None:
     assert expected == set(target_files(INVENTORY, "local", ADDRESSES))
 
 
+def test_only_a_place_with_a_supervisor_has_a_target_for_it() -> None:
+    addresses = ADDRESSES | {"supervisor": "supervisor.test:1"}
+    labels = {"service": "supervisor", "env": "local", "namespace": "analyticbot"}
+
+    (target,) = yaml.safe_load(target_files(INVENTORY, "local", addresses)["abops-stack.yml"])
+
+    assert {"targets": ["supervisor.test:1"], "labels": labels} == target
+    assert "abops-stack.yml" not in target_files(INVENTORY, "production", ADDRESSES)
+
+
+def test_what_the_supervisor_says_of_a_part_keeps_the_parts_name() -> None:
+    scraped = yaml.safe_load(prometheus_config(INVENTORY))["scrape_configs"]
+
+    assert ["abops-stack"] == [job["job_name"] for job in scraped if job.get("honor_labels")]
+
+
 def test_a_service_is_scraped_at_its_own_address() -> None:
     labels = {"service": "api", "env": "local", "namespace": "analyticbot"}
 
@@ -112,12 +128,13 @@ def test_prometheus_scrapes_every_job_as_often_as_the_inventory_says() -> None:
         "jaeger": ("15s", "/metrics"),
         "abops-alerts": ("5s", "/metrics"),
         "probes": ("5s", "/probe"),
+        "abops-stack": ("15s", "/metrics"),
     } == {job["job_name"]: (job["scrape_interval"], job["metrics_path"]) for job in scraped}
 
 
 def test_every_job_reads_the_target_file_of_its_name() -> None:
     config = yaml.safe_load(prometheus_config(INVENTORY))
-    written = target_files(INVENTORY, "local", ADDRESSES)
+    written = target_files(INVENTORY, "local", ADDRESSES | {"supervisor": "supervisor.test:1"})
 
     read_by = [job["file_sd_configs"][0]["files"] for job in config["scrape_configs"]]
     (alertmanagers,) = config["alerting"]["alertmanagers"]
