@@ -73,6 +73,51 @@ QUESTIONS = (
         " FROM subscriptions s JOIN plans p ON p.id = s.plan_id"
         " WHERE s.status = 'active' GROUP BY 1, 2",
     ),
+    Question(
+        "analyticbot_active_users",
+        "Users seen in the last days: 1d is today, 7d and 30d end today.",
+        ("window",),
+        "SELECT w.name, count(DISTINCT a.user_id)"
+        " FROM (VALUES ('1d', 1), ('7d', 7), ('30d', 30)) AS w (name, days)"
+        " LEFT JOIN user_activity_daily a ON a.day > current_date - w.days GROUP BY 1",
+    ),
+    Question(
+        "analyticbot_new_users",
+        "Users who came in the last 24 hours.",
+        (),
+        "SELECT count(*) FROM users WHERE created_at > now() - interval '1 day'",
+    ),
+    Question(
+        "analyticbot_channels",
+        "Channels that are watched.",
+        (),
+        "SELECT count(*) FROM channels",
+    ),
+    Question(
+        "analyticbot_payments_total",
+        "Payments by provider and status, since the beginning.",
+        ("provider", "status"),
+        "SELECT provider, status, count(*) FROM payments GROUP BY 1, 2",
+    ),
+    Question(
+        "analyticbot_revenue_total",
+        "Money from payments that succeeded, since the beginning, in units of the currency.",
+        ("currency",),
+        "SELECT currency, sum(amount) FROM payments WHERE status = 'succeeded' GROUP BY 1",
+    ),
+    Question(
+        "analyticbot_canceled_subscriptions",
+        "Subscriptions canceled in the last 30 days.",
+        (),
+        "SELECT count(*) FROM subscriptions WHERE canceled_at > now() - interval '30 days'",
+    ),
+    Question(
+        "analyticbot_ending_trials",
+        "Active subscriptions whose trial ends within three days.",
+        (),
+        "SELECT count(*) FROM subscriptions WHERE status = 'active'"
+        " AND trial_ends_at BETWEEN now() AND now() + interval '3 days'",
+    ),
 )
 
 
