@@ -1,8 +1,9 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from abops.stack.tools.lock import ToolLockError, kind_of, read_lock
+from abops.stack.tools.lock import DownloadProvider, ToolLockError, kind_of, read_lock
 from abops.stack.tools.versions import is_within, parse_version
 
 ENTRY = """
@@ -76,6 +77,23 @@ def test_the_committed_lock_is_sound() -> None:
     assert sorted(set(names)) == sorted(names)
     assert {"prometheus", "alertmanager", "postgres", "redis", "jaeger"} <= set(tools)
     assert ["jaeger"] == [tool.name for tool in tools.values() if tool.optional]
+
+
+def test_downloads_are_asked_after_apt_and_pin_a_version_that_will_do() -> None:
+    order = {"path": 0, "pypi": 1, "apt-install": 2, "apt-extract": 2, "download": 3, "go": 4}
+    downloads = 0
+    for tool in read_lock().values():
+        ranks = [order[kind_of(provider).partition(":")[0]] for provider in tool.providers]
+        assert sorted(ranks) == ranks, tool.name
+        for provider in tool.providers:
+            if isinstance(provider, DownloadProvider):
+                downloads += 1
+                version = re.search(r"/download/v([0-9.]+)/", provider.url)
+                assert version is not None
+                assert is_within(version[1], tool.min, tool.below)
+                assert re.fullmatch("[0-9a-f]{64}", provider.sha256)
+                assert set(tool.programs) == set(provider.programs)
+    assert 6 == downloads
 
 
 @pytest.mark.parametrize(
