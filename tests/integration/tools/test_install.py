@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from abops.stack.tools.cache import read_record
@@ -34,8 +35,8 @@ def a_tool(*providers: Provider, minimum: str = "3.0", program: str = "greeter")
 
 
 def installed(tool: Tool, options: Options | None = None) -> Result:
-    (result,) = install_all([tool], options or Options(), lambda _name, _text: None)
-    return result
+    results = install_all([tool], options or Options(), lambda _name, _text: None, lambda _r: None)
+    return results[0]
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +86,41 @@ def test_a_pinned_release_is_installed_once(releases: tuple[Path, str], name: st
     assert first.record == read_record(tool)
     (folder / name).unlink()
     assert installed(tool).cached
+
+
+def test_a_tool_that_is_done_is_told_while_another_is_still_on_its_way() -> None:
+    told = threading.Event()
+
+    class AfterTheOther(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404 if told.wait(10) else 503)
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), AfterTheOther)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    here = PathProvider(names={"greeter": ("true",)})
+    quick = a_tool(here)
+    quick = msgspec.structs.replace(quick, version=VersionProbe((), "x", assume="3.1"))
+    url = f"http://127.0.0.1:{server.server_address[1]}/slow.zip"
+    slow = msgspec.structs.replace(a_tool(DownloadProvider(url, "0" * 64, {})), name="slow")
+    order: list[str] = []
+
+    def done(result: Result) -> None:
+        order.append(result.tool.name)
+        told.set()
+
+    try:
+        results = install_all([slow, quick], Options(), lambda _name, _text: None, done)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert ["greeter", "slow"] == order
+    assert ["slow", "greeter"] == [result.tool.name for result in results]
+    assert "404" in results[0].reasons[0]
 
 
 def test_a_wrong_sum_deletes_the_file_and_the_next_provider_is_asked(

@@ -10,6 +10,7 @@ from abops.entry.cli.output import output_option, show
 from abops.kernel.errors import OpsError, UsageError
 
 if TYPE_CHECKING:
+    from abops.stack.tools.install import Result
     from abops.stack.tools.lock import Tool
 
 
@@ -97,25 +98,25 @@ def install(
         with turn:
             click.echo(f"  {name:18} {text}", err=True)
 
-    results = install_all(_choose(names, profiles), Options(provider, offline), report)
-    failed = []
-    for result in results:
-        if result.record is not None:
-            if not result.cached:
-                record = result.record
-                report(
-                    result.tool.name,
-                    f"{record.version}  by {record.provider}  {record.seconds:.1f} s",
-                )
-            continue
-        word = "left out (optional)" if result.tool.optional else "missing"
-        report(result.tool.name, f"{word}: " + "; ".join(result.reasons))
-        if not result.tool.optional:
-            failed.append(result.tool.name)
+    results = install_all(
+        _choose(names, profiles),
+        Options(provider, offline),
+        report,
+        lambda result: report(result.tool.name, _outcome(result)),
+    )
+    ready = [result for result in results if result.record is not None]
+    failed = [r.tool.name for r in results if r.record is None and not r.tool.optional]
     if failed:
         raise ToolsMissingError(f"not installed: {', '.join(failed)}")
-    done = sum(result.record is not None for result in results)
-    click.echo(f"tools: {done} of {len(results)} ready", err=True)
+    click.echo(f"tools: {len(ready)} of {len(results)} ready", err=True)
+
+
+def _outcome(result: "Result") -> str:
+    record = result.record
+    if record is not None:
+        return f"{record.version}  by {record.provider}  {record.seconds:.1f} s"
+    word = "left out (optional)" if result.tool.optional else "missing"
+    return f"{word}: {'; '.join(result.reasons)}"
 
 
 @group.command()

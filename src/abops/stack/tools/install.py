@@ -46,11 +46,13 @@ def install_all(
     tools: Iterable[Tool],
     options: Options,
     report: Callable[[str, str], None],
+    done: Callable[[Result], None],
     clock: Clock | None = None,
 ) -> list[Result]:
     """Install what is missing and return one result per tool, in the order of `tools`.
 
-    `report(tool name, text)` is called as each tool moves on, from several threads.
+    `report(tool name, text)` is called as each tool moves on, from several threads;
+    `done(result)` as soon as a tool that was not there is, or cannot be.
     """
     wanted = list(tools)
     found = {tool.name: read_record(tool) for tool in wanted}
@@ -67,6 +69,7 @@ def install_all(
         for job in as_completed(jobs):
             result = job.result()
             results[result.tool.name] = result
+            done(result)
     return [results[tool.name] for tool in wanted]
 
 
