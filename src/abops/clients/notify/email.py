@@ -1,5 +1,7 @@
 """E-mail by SMTP. A fixed Message-ID lets the receiving side recognise a repeat."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from email.message import EmailMessage
 
 import aiosmtplib
@@ -48,8 +50,28 @@ class Mailbox:
         message.set_content(letter.text)
         if letter.html is not None:
             message.add_alternative(letter.html, subtype="html")
+        async with self._session() as client:
+            await client.send_message(message)
+        return letter.message_id
+
+    async def test(self) -> str:
+        """Greet the server and log in as for a letter, and leave; return what was done."""
+        async with self._session() as client:
+            await client.noop()
+            logged_in = self._password and client.supports_extension("auth")
+            secured = "over TLS" if client.get_transport_info("sslcontext") else "in plain text"
+            return f"{'logged in' if logged_in else 'greeted without a login'} {secured}"
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[aiosmtplib.SMTP]:
+        client = aiosmtplib.SMTP(
+            hostname=self._server.host, port=self._server.port, timeout=TIMEOUT_S
+        )
         try:
-            await self._deliver(message)
+            async with client:
+                if self._password and client.supports_extension("auth"):
+                    await client.login(self._server.user or self._sender, self._password)
+                yield client
         except aiosmtplib.SMTPResponseException as error:
             raise NotAcceptedError(
                 f"the mail server refused: {error.code} {error.message[:200]}",
@@ -59,13 +81,3 @@ class Mailbox:
             raise NotAcceptedError(
                 f"the mail server did not answer: {type(error).__name__}", outcome_unknown=True
             ) from error
-        return letter.message_id
-
-    async def _deliver(self, message: EmailMessage) -> None:
-        client = aiosmtplib.SMTP(
-            hostname=self._server.host, port=self._server.port, timeout=TIMEOUT_S
-        )
-        async with client:
-            if self._password and client.supports_extension("auth"):
-                await client.login(self._server.user or self._sender, self._password)
-            await client.send_message(message)

@@ -51,6 +51,16 @@ class PagerDuty:
             raise _refused(response)
         return dedup_key
 
+    async def reach(self) -> str:
+        """See whether somebody answers there. Any event would page a person, so none is sent."""
+        try:
+            response = await self._client.head(self._url)
+        except httpx2.HTTPError as error:
+            raise NotAcceptedError(f"PagerDuty did not answer: {type(error).__name__}") from error
+        if response.status_code >= _SERVER_ERROR:
+            raise _refused(response)
+        return f"answers with {response.status_code}; the key is not tested"
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()

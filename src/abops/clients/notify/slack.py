@@ -67,6 +67,11 @@ class Slack:
             lambda: self._client.chat_update(channel=channel, ts=ts, text=text, blocks=blocks)
         )
 
+    async def test(self) -> str:
+        """Ask whose token it is, which tells nobody anything; return bot and workspace."""
+        answer = await self._call(self._client.auth_test)
+        return f"{answer.get('user', '?')} in {answer.get('team', '?')}"
+
     def close(self) -> None:
         """Let go of the thread; a call that hangs is not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)

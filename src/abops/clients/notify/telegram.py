@@ -20,7 +20,7 @@ class Telegram:
     async def send(self, chat: str, html: str, *, reply_to: str = "") -> str:
         """Send a message, as a reply if one is named; return Telegram's number for it."""
         body: dict[str, Any] = {
-            "chat_id": int(chat) if chat.lstrip("-").isdigit() else chat,
+            "chat_id": _number_or_name(chat),
             "text": html,
             "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": True},
@@ -36,7 +36,7 @@ class Telegram:
     async def edit(self, chat: str, reference: str, html: str) -> None:
         """Replace the text of a message; one that says so already is left alone."""
         body = {
-            "chat_id": int(chat) if chat.lstrip("-").isdigit() else chat,
+            "chat_id": _number_or_name(chat),
             "message_id": int(reference),
             "text": html,
             "parse_mode": "HTML",
@@ -47,6 +47,13 @@ class Telegram:
         except NotAcceptedError as error:
             if _UNCHANGED not in str(error):
                 raise
+
+    async def test(self, chat: str) -> str:
+        """Ask who the bot is and whether it knows the chat; return both names."""
+        bot = await self._call("getMe", {})
+        found = await self._call("getChat", {"chat_id": _number_or_name(chat)})
+        name = found.get("title") or found.get("username") or chat
+        return f"@{bot.get('username', '?')} in {name}"
 
     async def close(self) -> None:
         """Close the connections."""
@@ -69,6 +76,10 @@ class Telegram:
                 f"Telegram's answer cannot be read: {response.status_code}", outcome_unknown=True
             ) from error
         raise _refused(response.status_code, answer)
+
+
+def _number_or_name(chat: str) -> int | str:
+    return int(chat) if chat.lstrip("-").isdigit() else chat
 
 
 def _refused(status: int, answer: dict[str, Any]) -> NotAcceptedError:
