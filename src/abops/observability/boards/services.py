@@ -414,7 +414,6 @@ def _worker(service: Service) -> Board:
             Row("Rate, errors, duration", _worker_red(where, tasks)),
             Row("Queues", _queues(where)),
             Row("Telegram", _telegram(service)),
-            Row("What it leans on", _calls_stores(service), collapsed=True),
             _use(service),
             _words(service, _runbooks("WorkerQueueStuck", "WorkerDown", "WorkerPostsOverdue")),
         ),
