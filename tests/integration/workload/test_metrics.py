@@ -30,6 +30,10 @@ CONTRACT = {
         "telegram_api_requests_total": {"method", "code"},
         "telegram_api_request_duration_seconds_count": {"method"},
         "telegram_api_retry_after_seconds_total": set(),
+        "http_client_request_duration_seconds_count": {
+            "server_address",
+            "http_response_status_code",
+        },
         "db_client_operation_duration_seconds_count": {"db_system_name", "db_operation_name"},
     },
     "worker": {
@@ -41,6 +45,10 @@ CONTRACT = {
         "telegram_api_request_duration_seconds_count": {"method"},
         "telegram_api_retry_after_seconds_total": set(),
         "telegram_bot_blocked_total": set(),
+        "http_client_request_duration_seconds_count": {
+            "server_address",
+            "http_response_status_code",
+        },
         "analyticbot_posts_total": {"result"},
         "analyticbot_post_delay_seconds_count": set(),
         "analyticbot_analysis_duration_seconds_count": set(),
@@ -116,6 +124,35 @@ def test_counts_made_in_children_reach_the_parent(workload: Workload, unique: st
         what="five posts counted",
         timeout_s=20,
     )
+
+
+@pytest.mark.parametrize("process", ["bot", "worker"])
+def test_calls_to_telegram_are_calls_to_another_service(workload: Workload, process: str) -> None:
+    name = "http_client_request_duration_seconds_count"
+    answered = {"server_address": "127.0.0.1", "http_response_status_code": "200"}
+    cut = {"server_address": "127.0.0.1", "http_response_status_code": "error"}
+    wait_until(lambda: workload.metric(process, name, **answered) > 0, what="a call")
+    before = workload.metric(process, name, **cut)
+
+    with workload.fault("telegram_down"):
+        wait_until(
+            lambda: workload.metric(process, name, **cut) > before,
+            what="a call without an answer",
+            timeout_s=30,
+        )
+
+
+def test_a_long_poll_is_no_slow_call(workload: Workload) -> None:
+    polls, calls = "telegram_api_requests_total", "http_client_request_duration_seconds_count"
+    before = workload.metric("bot", polls, method="getUpdates")
+    wait_until(
+        lambda: workload.metric("bot", polls, method="getUpdates") > before + 10,
+        what="ten polls",
+    )
+
+    page = workload.metrics("bot")  # one page: both counts are of the same moment
+    expected = sum(value for labels, value in page[polls] if labels["method"] != "getUpdates")
+    assert expected == pytest.approx(sum(value for _, value in page[calls]), abs=5)
 
 
 def _use_everything(workload: Workload, unique: str) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "packages" / "abops-instrument" / "src" / "abops_instrument"
-MADE = re.compile(r'(?:counter|gauge|histogram|Counter)\(\s*"([a-z_]+)"')
+MADE = re.compile(r'(?:(?:counter|gauge|histogram|Counter)\(\s*|^NAME = )"([a-z_]+)"', re.MULTILINE)
 
 
 def test_every_metric_of_the_library_is_in_the_reference() -> None:

@@ -11,7 +11,6 @@ import signal
 import sys
 
 from aiogram import Bot, Dispatcher
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import TelegramAPIError, TelegramUnauthorizedError
 from aiogram.utils.backoff import BackoffConfig
@@ -20,6 +19,7 @@ from abops_instrument import setup, start_metrics_server
 from abops_instrument.telegram import instrument_bot, instrument_dispatcher, poll_is_fresh
 from apps import VERSION
 from apps.bot.handlers import router
+from apps.bot.session import MeasuredSession
 from apps.bot.store import BotStore
 from apps.settings import Settings, SettingsError, settings
 
@@ -37,7 +37,7 @@ async def run(config: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # aiogram waits its timeout on top of the poll's own: a poll that hangs ends after both.
-    session = AiohttpSession(
+    session = MeasuredSession(
         api=TelegramAPIServer.from_base(config.telegram_api_url), timeout=REQUEST_TIMEOUT_S
     )
     bot = Bot(config.bot_token, session=session)

@@ -45,9 +45,15 @@ class Call:
     """What one call of the Bot API took; for the metrics."""
 
     method: str
-    code: str
+    status: int
+    """HTTP's status; 0 when there was no answer."""
     seconds: float
     retry_after_s: float = 0.0
+
+    @property
+    def code(self) -> str:
+        """Return the label `code` of the Bot API's metrics."""
+        return str(self.status) if self.status else "network"
 
 
 class Telegram:
@@ -73,14 +79,14 @@ class Telegram:
         with client_span(method, peer__service="telegram", rpc__system="telegram"):
             status, answer = self._post(method, parameters)
         retry_after = float((answer.get("parameters") or {}).get("retry_after", 0))
-        code = str(status) if status else "network"
-        self.calls.append(Call(method, code, time.perf_counter() - started, retry_after))
+        made = Call(method, status, time.perf_counter() - started, retry_after)
+        self.calls.append(made)
         if answer.get("ok"):
             return answer["result"]
         if status == 0 or status >= SERVER_SIDE:
-            raise TryAgainError(code, 5.0)
+            raise TryAgainError(made.code, 5.0)
         if status == TOO_MANY:
-            raise TryAgainError(code, retry_after or 1.0)
+            raise TryAgainError(made.code, retry_after or 1.0)
         kind = BlockedError if status == FORBIDDEN else TelegramError
         raise kind(status, str(answer.get("description", "")))
 

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine
 
+from abops_instrument.http_client import status_label
 from abops_instrument.stores import instrument_engine
 from apps.bot.sender import Telegram
 from apps.faults import switches
@@ -59,6 +60,7 @@ def telegram() -> Iterator[Telegram]:
         for call in line.take_calls():
             tally.add(tally.TELEGRAM_REQUESTS, 1, call.method, call.code)
             tally.add(tally.TELEGRAM_SECONDS, call.seconds, call.method)
+            tally.add(tally.HTTP_CLIENT, call.seconds, line.address, status_label(call.status))
             if call.retry_after_s:
                 tally.add(tally.TELEGRAM_WAITS, call.retry_after_s)
 

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from celery import signals
 
+from abops_instrument import http_client
 from abops_instrument.series import REQUEST_BUCKETS, counter, histogram
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 TELEGRAM_REQUESTS = "telegram_api_requests_total"
 TELEGRAM_SECONDS = "telegram_api_request_duration_seconds"
 TELEGRAM_WAITS = "telegram_api_retry_after_seconds_total"
+HTTP_CLIENT = http_client.NAME
 BLOCKED = "telegram_bot_blocked_total"
 POSTS = "analyticbot_posts_total"
 POST_DELAY = "analyticbot_post_delay_seconds"
@@ -38,6 +40,7 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 HISTOGRAMS: Mapping[str, tuple[str, tuple[str, ...], tuple[float, ...]]] = {
     TELEGRAM_SECONDS: ("How long the Bot API took.", ("method",), REQUEST_BUCKETS),
+    HTTP_CLIENT: (http_client.HELP, http_client.LABELS, REQUEST_BUCKETS),
     POST_DELAY: (
         "How late a post was sent.",
         (),
