@@ -1,4 +1,4 @@
-"""Prometheus' HTTP API: which alerts fire."""
+"""Prometheus' HTTP API: which alerts fire, which rules fail, what a query says."""
 
 from msgspec import Struct
 
@@ -11,6 +11,13 @@ class FiringAlert(Struct, frozen=True):
     name: str
     service: str
     labels: dict[str, str]
+
+
+class Value(Struct, frozen=True):
+    """One series of a query's answer, and its value."""
+
+    labels: dict[str, str]
+    value: float
 
 
 class Prometheus:
@@ -26,4 +33,18 @@ class Prometheus:
             FiringAlert(labels["alertname"], labels.get("service", ""), labels)
             for labels in (alert["labels"] for alert in found if alert["state"] == "firing")
             if labels["alertname"] != "Watchdog"
+        )
+
+    def query(self, expr: str) -> tuple[Value, ...]:
+        """Return what an expression says now: one value for each series."""
+        found = self._server.get("/api/v1/query", query=expr)["data"]
+        if found["resultType"] == "scalar":
+            return (Value({}, float(found["result"][1])),)
+        return tuple(Value(one["metric"], float(one["value"][1])) for one in found["result"])
+
+    def broken_rules(self) -> tuple[str, ...]:
+        """Return the names of rules whose last evaluation failed."""
+        groups = self._server.get("/api/v1/rules")["data"]["groups"]
+        return tuple(
+            rule["name"] for group in groups for rule in group["rules"] if rule["health"] == "err"
         )

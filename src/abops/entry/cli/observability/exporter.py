@@ -21,10 +21,10 @@ class PortTakenError(OpsError):
 @click.option("--port", type=click.IntRange(1, 65535), default=9545, show_default=True)
 @click.option("--interval", default="15s", show_default=True, help="Time between two readings.")
 def command(file: Path, host: str, port: int, interval: str) -> None:
-    """Serve users, posts, revenue and queues as metrics, until stopped.
+    """Serve users, posts, revenue, queues and PostgreSQL's own figures, until stopped.
 
-    The addresses come from ABOPS_EXPORTER_DATABASE_URL (a role that only reads) and
-    ABOPS_EXPORTER_REDIS_URL (the broker's database).
+    The addresses come from ABOPS_EXPORTER_DATABASE_URL (a role that only reads, with pg_monitor)
+    and ABOPS_EXPORTER_REDIS_URL (the broker's database).
     """
     import signal
 
@@ -35,12 +35,16 @@ def command(file: Path, host: str, port: int, interval: str) -> None:
     from abops.kernel.logging import configure
     from abops.kernel.quantities import parse_duration
     from abops.observability.exporter import Database, Exporter, Queues, serve
+    from abops.observability.postgres_stats import PostgresStatistics
 
     queues = [queue.name for queue in load_inventory(file).queues]
-    database = Database(PostgresReader(_address("ABOPS_EXPORTER_DATABASE_URL")))
+    address = _address("ABOPS_EXPORTER_DATABASE_URL")
+    database = Database(PostgresReader(address))
+    # A connection of its own: a statement that fails takes only its own source away.
+    statistics = PostgresStatistics(PostgresReader(address))
     broker = Queues(BrokerReader(_address("ABOPS_EXPORTER_REDIS_URL")), queues)
     configure("abops-exporter")
-    reading = Exporter([database, broker], SystemClock(), parse_duration(interval))
+    reading = Exporter([database, statistics, broker], SystemClock(), parse_duration(interval))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: reading.stop())
     try:

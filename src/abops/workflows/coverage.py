@@ -1,0 +1,108 @@
+"""The coverage audit with everything it needs: the catalogue, and what a live environment shows."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from abops.clients.jaeger import Jaeger
+from abops.clients.prometheus import Prometheus
+from abops.inventory.model import Inventory
+from abops.kernel.clock import Clock
+from abops.observability.boards import boards
+from abops.observability.catalogue.recordings import recordings
+from abops.observability.coverage import (
+    Catalogue,
+    Component,
+    Finding,
+    Seen,
+    audit,
+    components,
+    covers,
+)
+from abops.observability.rules import catalogue
+from abops.observability.targets import PROBES, jobs
+
+RECENT: Final = timedelta(minutes=10)
+"""A signal older than this does not prove that the path works now."""
+_FILLED_IN: Final = (
+    ("$env", ".*"),
+    ("$service", ".*"),
+    ("$__rate_interval", "1m"),
+    ("$__interval", "1m"),
+)
+
+
+class Live(Struct, frozen=True):
+    """Addresses of a live environment; None: it has no such store."""
+
+    prometheus: str
+    jaeger: str | None = None
+
+
+def coverage(
+    inventory: Inventory, runbooks: Path, clock: Clock, live: Live | None = None
+) -> tuple[Finding, ...]:
+    """Return the findings of the offline audit, or with `live` of the live one.
+
+    `runbooks` is their folder. Raises LoopbackError when a live source does not answer.
+    """
+    known = Catalogue(
+        alerts=catalogue(inventory),
+        recordings=recordings(inventory),
+        boards=boards(inventory),
+        objectives=frozenset(),
+        runbooks=frozenset(path.stem for path in runbooks.glob("*.md")),
+    )
+    seen = _look(inventory, known, clock, live) if live else None
+    return audit(inventory, known, seen)
+
+
+def _look(inventory: Inventory, known: Catalogue, clock: Clock, live: Live) -> Seen:
+    prometheus = Prometheus(live.prometheus)
+    parts = components(inventory)
+    up = {value.labels.get("job", "") for value in prometheus.query("max by (job) (up) == 1")}
+    own = {job.name for job in jobs(inventory)} | {PROBES, "abops-stack"}
+    return Seen(
+        up=frozenset(up),
+        broken_rules=frozenset(prometheus.broken_rules()),
+        filled=_filled(prometheus, known, parts),
+        logged=None,
+        traced=_traced(live.jaeger, parts, clock) if live.jaeger else None,
+        strangers=tuple(sorted(up - own)),
+    )
+
+
+def _filled(
+    prometheus: Prometheus, known: Catalogue, parts: tuple[Component, ...]
+) -> frozenset[str]:
+    """Return the components about which some panel has data."""
+    filled: set[str] = set()
+    for query in (
+        query
+        for board in known.boards
+        for row in board.rows
+        for panel in row.panels
+        for query in panel.queries
+    ):
+        about = {part.name for part in parts if covers(query.expr, {}, part)} - filled
+        if about and prometheus.query(_filled_in(query.expr)):
+            filled |= about
+    return frozenset(filled)
+
+
+def _filled_in(expr: str) -> str:
+    for variable, value in _FILLED_IN:
+        expr = expr.replace(variable, value)
+    return expr
+
+
+def _traced(url: str, parts: tuple[Component, ...], clock: Clock) -> frozenset[str]:
+    jaeger, now = Jaeger(url), clock.now()
+    known = set(jaeger.services())
+    return frozenset(
+        part.name
+        for part in parts
+        if part.job in known and jaeger.has_spans(part.job, now - RECENT, now)
+    )
