@@ -1,4 +1,4 @@
-"""The business exporter: users, posts, revenue and queues as metrics.
+"""The business exporter: users, posts, revenue, queues and PostgreSQL's own figures as metrics.
 
 It reads in the background and answers scrapes from memory, so that a slow database never makes
 a scrape slow. It serves while PostgreSQL or Redis is away: what it read last stays for fifteen
@@ -13,7 +13,7 @@ from wsgiref.simple_server import WSGIServer
 
 import structlog
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from abops.clients.postgres import PostgresReader
@@ -21,6 +21,7 @@ from abops.clients.redis import BrokerReader
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 from abops.observability.business import QUESTIONS, Sample, is_current, samples_of, waiting_since
+from abops.observability.postgres_stats import FAMILIES
 
 log = structlog.get_logger()
 
@@ -29,7 +30,9 @@ _HELP = {
     **{question.metric: (question.help, question.labels) for question in QUESTIONS},
     LENGTH: ("Messages that wait in a queue.", ("queue",)),
     OLDEST: ("How long the first message of a queue has waited, in seconds.", ("queue",)),
+    **{name: (figure.help, labels) for name, (figure, labels) in FAMILIES.items()},
 }
+_COUNTERS = frozenset(name for name, (figure, _labels) in FAMILIES.items() if figure.is_counter)
 
 
 class Source(Protocol):
@@ -87,17 +90,15 @@ class Exporter(Collector):
         self._up: dict[str, bool] = {}
         self._stop = threading.Event()
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         """Return the families that prometheus_client shows."""
         now = self._clock.now()
-        families: dict[str, GaugeMetricFamily] = {}
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
         for sample in (s for samples in list(self._samples.values()) for s in samples):
             if is_current(sample, now):
-                text, labels = _HELP[sample.metric]
-                family = families.setdefault(
-                    sample.metric, GaugeMetricFamily(sample.metric, text, labels=labels)
-                )
-                family.add_metric(sample.labels, sample.value)
+                if sample.metric not in families:
+                    families[sample.metric] = _family(sample.metric)
+                families[sample.metric].add_metric(sample.labels, sample.value)
         up = GaugeMetricFamily(
             "abops_exporter_up", "1 while the exporter can read this source.", labels=["source"]
         )
@@ -126,6 +127,12 @@ class Exporter(Collector):
     def stop(self) -> None:
         """End `run` soon."""
         self._stop.set()
+
+
+def _family(metric: str) -> GaugeMetricFamily | CounterMetricFamily:
+    text, labels = _HELP[metric]
+    kind = CounterMetricFamily if metric in _COUNTERS else GaugeMetricFamily
+    return kind(metric, text, labels=labels)
 
 
 def serve(exporter: Exporter, host: str, port: int) -> tuple[WSGIServer, threading.Thread]:
