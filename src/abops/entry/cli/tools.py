@@ -49,7 +49,7 @@ _PROFILE = click.option(
     "--profile",
     "profiles",
     multiple=True,
-    type=click.Choice(["check", "up", "test", "browser", "all"]),
+    type=click.Choice(["check", "up", "logs", "test", "browser", "all"]),
     help="All tools of a profile; may be repeated.",
 )
 
@@ -82,7 +82,7 @@ def list_tools(output: str) -> None:
 @_PROFILE
 @click.option(
     "--provider",
-    type=click.Choice(["path", "pypi", "apt-install", "apt-extract", "download", "go"]),
+    type=click.Choice(["path", "pypi", "apt-install", "apt-extract", "download", "go", "maven"]),
     help="Only this provider.",
 )
 @click.option("--offline", is_flag=True, help="Only what needs no network.")

@@ -18,12 +18,12 @@ from abops.kernel.clock import Clock, SystemClock
 from abops.stack.tools import lock
 from abops.stack.tools.cache import Record, locked, place_of, read_record, write_record
 from abops.stack.tools.lock import Provider, Tool, kind_of
-from abops.stack.tools.providers import apt, archive, golang, path
+from abops.stack.tools.providers import apt, archive, golang, maven, path
 from abops.stack.tools.providers.outcome import PassedOverError, Provided, run
 from abops.stack.tools.versions import is_within
 
 _OFFLINE = (lock.PathProvider,)
-_LANES = {name: threading.Lock() for name in ("apt", "go", "wheel")}
+_LANES = {name: threading.Lock() for name in ("apt", "go", "maven", "wheel")}
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -158,19 +158,35 @@ def _provide(
             with _LANES["wheel"]:
                 say()
                 return archive.from_release(tool, provider, tree)
-        case lock.GoProvider():
-            go = _go(report)
-            with _LANES["go"]:
-                say()
-                return golang.build(tool, provider, tree, go)
+        case _:
+            return _build(tool, provider, tree, report, say)
 
 
-def _go(report: Callable[[str, str], None]) -> Path:
-    """Return a Go toolchain, installing the pinned wheel when the machine has none that will do."""
-    result = _install(lock.read_lock()["go"], Options(), report, SystemClock())
+def _build(
+    tool: Tool,
+    provider: lock.GoProvider | lock.MavenProvider,
+    tree: Path,
+    report: Callable[[str, str], None],
+    say: Callable[[], None],
+) -> Provided:
+    """Build from source; the toolchain comes first, and may itself be installed by it."""
+    if isinstance(provider, lock.GoProvider):
+        go = _toolchain("go", report)["go"]
+        with _LANES["go"]:
+            say()
+            return golang.build(tool, provider, tree, go)
+    java, mvn = _toolchain("java", report), _toolchain("maven", report)["mvn"]
+    with _LANES["maven"]:
+        say()
+        return maven.build(tool, provider, tree, mvn, java["javac"])
+
+
+def _toolchain(name: str, report: Callable[[str, str], None]) -> dict[str, Path]:
+    """Return the programs that build others, installed when the machine has none that will do."""
+    result = _install(lock.read_lock()[name], Options(), report, SystemClock())
     if result.record is None:
-        raise PassedOverError(f"no Go toolchain ({'; '.join(result.reasons)})")
-    return Path(result.record.programs["go"])
+        raise PassedOverError(f"no {name} ({'; '.join(result.reasons)})")
+    return {program: Path(file) for program, file in result.record.programs.items()}
 
 
 def _locate(tool: Tool, provided: Provided, tree: Path) -> dict[str, Path]:
@@ -207,15 +223,16 @@ def _version(tool: Tool, provider: Provider, programs: dict[str, Path]) -> str:
 
 
 def _with_libraries(programs: dict[str, str], provided: Provided, place: Path) -> dict[str, str]:
-    """Put a starter in front of programs whose libraries were unpacked beside them."""
-    if not provided.libraries:
+    """Put a starter in front of programs that must be told where they were unpacked."""
+    if not (provided.libraries or provided.arguments):
         return programs
     folders = ":".join(str(place / folder) for folder in provided.libraries)
+    words = "".join(f' "{word.replace("{tree}", str(place))}"' for word in provided.arguments)
     starters = {}
     for name, file in programs.items():
         starter = place / "starters" / name
         starter.parent.mkdir(exist_ok=True)
-        text = f'#!/bin/sh\nLD_LIBRARY_PATH={folders} exec "{file}" "$@"\n'
+        text = f'#!/bin/sh\nLD_LIBRARY_PATH={folders} exec "{file}"{words} "$@"\n'
         starter.write_text(text)
         starter.chmod(0o755)
         starters[name] = str(starter)

@@ -15,7 +15,8 @@ from abops.kernel.errors import OpsError
 ROOT = Path(__file__).parents[4]
 LOCK_FILE = ROOT / "tools" / "tools.lock"
 MODULES = ROOT / "tools" / "go"
-PROFILES = ("check", "up", "test", "browser")
+PROJECTS = ROOT / "tools" / "java"
+PROFILES = ("check", "up", "logs", "test", "browser")
 
 
 class ToolLockError(OpsError):
@@ -72,6 +73,9 @@ class AptExtractProvider(
     folder: str | None = None
     suite: str | None = None
     libraries: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    """Words before those of the caller, where an unpacked program must be told its own place:
+    `{tree}` is the folder it was unpacked to."""
 
 
 class DownloadProvider(
@@ -96,6 +100,18 @@ class GoProvider(
     """`variable=value` for the linker: the version, where a program learns its own only so."""
 
 
+class MavenProvider(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="maven"
+):
+    """Jars that tools/java/<project>/pom.xml names, and a class of ours that starts them."""
+
+    project: str
+    main: str
+    """The class, in a file of its name beside the pom."""
+    options: tuple[str, ...] = ()
+    """For the Java machine."""
+
+
 Provider = (
     PathProvider
     | PypiProvider
@@ -103,6 +119,7 @@ Provider = (
     | AptExtractProvider
     | DownloadProvider
     | GoProvider
+    | MavenProvider
 )
 
 
@@ -159,11 +176,22 @@ def _read_tool(path: Path, name: str, entry: object, modules: Path) -> Tool:
 
 
 def _key(tool: Tool, modules: Path) -> str:
-    """Hash what decides which program is built: the entry, and the Go modules' sums."""
+    """Hash what decides which program is built: the entry, and the files it is built from."""
     digest = hashlib.blake2b(msgspec.json.encode(tool, order="sorted"), digest_size=6)
     for provider in tool.providers:
-        if isinstance(provider, GoProvider):
-            for name in ("go.mod", "go.sum"):
-                file = modules / provider.module / name
-                digest.update(file.read_bytes() if file.exists() else b"-")
+        for file in _built_from(provider, modules):
+            digest.update(file.read_bytes() if file.exists() else b"-")
     return digest.hexdigest()
+
+
+def _built_from(provider: Provider, modules: Path) -> tuple[Path, ...]:
+    match provider:
+        case GoProvider():
+            folder = modules / provider.module
+            return (folder / "go.mod", folder / "go.sum")
+        case MavenProvider():
+            folder = PROJECTS / provider.project
+            names = ("pom.xml", "jars.sha256", f"{provider.main}.java")
+            return tuple(folder / name for name in names)
+        case _:
+            return ()

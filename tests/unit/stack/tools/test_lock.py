@@ -48,7 +48,11 @@ def test_the_key_of_a_go_tool_follows_its_sums(tmp_path: Path) -> None:
     ("old", "new", "complaint"),
     [
         ('min = "1.0"', "", "[tools.echo]: Object missing required field `min`"),
-        ('"test"', '"tset"', "[tools.echo] profiles: 'tset' is none of check, up, test, browser"),
+        (
+            '"test"',
+            '"tset"',
+            "[tools.echo] profiles: 'tset' is none of check, up, logs, test, browser",
+        ),
         ('kind = "path"', 'kind = "brew"', "[tools.echo]: Invalid value 'brew'"),
         ("suite", "siute", "[tools.echo]: Object contains unknown field `siute`"),
         ("(\\d+\\.\\d+)", "(\\d+", "[tools.echo] version.pattern: missing ), unterminated"),

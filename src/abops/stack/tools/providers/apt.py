@@ -54,7 +54,7 @@ def extract(tool: Tool, provider: AptExtractProvider, tree: Path) -> Provided:
     for package in sorted(downloads.glob("*.deb")):
         run(["dpkg-deb", "--extract", package, tree])
     shutil.rmtree(downloads)
-    return Provided(_programs(provider), provider.libraries)
+    return Provided(_programs(provider), provider.libraries, provider.arguments)
 
 
 def _programs(provider: AptInstallProvider | AptExtractProvider) -> dict[str, str]:

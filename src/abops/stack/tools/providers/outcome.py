@@ -16,6 +16,8 @@ class Provided(msgspec.Struct, frozen=True):
 
     programs: dict[str, str]
     libraries: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    """Words before those of the caller; `{tree}` is the folder of the tree."""
 
 
 def run(
