@@ -113,7 +113,7 @@ READINGS = (
         ),
         ("slot_name",),
         "SELECT slot_name, active::int,"
-        " CASE WHEN wal_status = 'lost' THEN 0 ELSE greatest(safe_wal_size, 0) END"
+        " CASE WHEN wal_status = 'lost' OR safe_wal_size < 0 THEN 0 ELSE safe_wal_size END"
         " FROM pg_replication_slots WHERE NOT temporary",
     ),
     Reading(

@@ -172,10 +172,11 @@ def test_an_index_that_failed_halfway_is_counted(
 def test_a_slot_that_nobody_reads_is_not_active_and_its_room_shrinks(
     statistics: PostgresStatistics, admin: psycopg.Connection
 ) -> None:
-    admin.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'")
-    admin.execute("SELECT pg_reload_conf()")
     admin.execute("SELECT pg_create_physical_replication_slot('gone', true)")
     slot = ("gone",)
+    assert {} == values(statistics.read(NOON), "abops_pg_slot_safe_wal_bytes")
+    admin.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'")
+    admin.execute("SELECT pg_reload_conf()")
 
     def room() -> float:
         return values(statistics.read(NOON), "abops_pg_slot_safe_wal_bytes").get(slot, -1)
