@@ -41,6 +41,8 @@ class PathProvider(
 
     names: dict[str, tuple[str, ...]] = {}
     folders: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Patterns of files without which the program will not do: a module of its own package."""
 
 
 class PypiProvider(

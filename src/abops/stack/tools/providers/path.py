@@ -10,6 +10,9 @@ from abops.stack.tools.versions import parse_version
 
 def provide(tool: Tool, provider: PathProvider) -> Provided:
     """Return where each program is. All of them must be in one folder or on PATH."""
+    for pattern in provider.needs:
+        if not any(Path("/").glob(pattern.removeprefix("/"))):
+            raise PassedOverError(f"no {Path(pattern).name} on this machine")
     for folder in _folders(provider):
         programs = {name: folder / name for name in tool.programs}
         if all(path.exists() for path in programs.values()):
