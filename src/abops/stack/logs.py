@@ -1,26 +1,57 @@
 """The parts' logs: one file each, kept below a size by copying and cutting.
 
 The writing process keeps its open file: a rename would leave it writing to the old one. What
-is written between the copy and the cut is lost, a few lines at most, once in 20 MB.
+is written between the last look and the cut is lost, a line at most, once in 20 MB. The copies
+stay two days: they are what a log store that was away is filled from again.
 """
 
+import os
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 LIMIT_BYTES = 20 * 2**20
+KEEP_COPIES = timedelta(hours=48)
+COPIES_AT_MOST = 50
+"""Of one part; a part that writes more than a gigabyte in two days loses the oldest."""
 _BLOCK = 64 * 1024
 FOLLOW_EVERY_S = 0.2
 
 
-def shorten_all(folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
-    """Cut every log in `folder` that has grown over the limit; its content moves to `.1`."""
+def shorten_all(folder: Path, now: datetime, *, limit_bytes: int = LIMIT_BYTES) -> None:
+    """Cut every log in `folder` over the limit, its content moved to a copy; drop old copies."""
     for log in folder.glob("*.log"):
         if log.stat().st_size > limit_bytes:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
-            with log.open("r+b") as stream:
-                stream.truncate(0)
+            _move_content(log, log.with_name(f"{log.name}.{now:%Y%m%dT%H%M%SZ}"))
+    copies: dict[str, list[Path]] = defaultdict(list)
+    for copy in sorted(folder.glob("*.log.*"), reverse=True):
+        copies[copy.name.partition(".log.")[0]].append(copy)
+    oldest = (now - KEEP_COPIES).timestamp()
+    for of_part in copies.values():
+        for place, copy in enumerate(of_part):
+            if place >= COPIES_AT_MOST or copy.stat().st_mtime < oldest:
+                copy.unlink()
+
+
+def _move_content(log: Path, copy: Path) -> None:
+    if copy.exists():
+        return  # cut this very second; the next round comes
+    with log.open("r+b") as source, copy.open("wb") as target:
+        copy.chmod(0o600)
+        shutil.copyfileobj(source, target)
+        while os.fstat(source.fileno()).st_size > source.tell():  # the process goes on writing
+            shutil.copyfileobj(source, target)
+        source.truncate(0)
+
+
+def files_of(folder: Path, part: str) -> tuple[Path, ...]:
+    """Return a part's copies, oldest first, and its log."""
+    log = folder / f"{part}.log"
+    copies = sorted(folder.glob(f"{part}.log.*"))
+    return (*copies, *([log] if log.is_file() else []))
 
 
 def last_lines(log: Path, count: int) -> list[str]:

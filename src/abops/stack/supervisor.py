@@ -40,6 +40,7 @@ class Supervisor:
 
     def __init__(self, layout: Layout, parts: tuple[Part, ...], *, clock: Clock) -> None:
         self._layout = layout
+        self._clock = clock
         self._dirty = asyncio.Event()
         self._over = asyncio.Event()
         self._version = version(parts)
@@ -173,7 +174,7 @@ class Supervisor:
 
     async def _keep_house(self) -> None:
         while True:
-            await asyncio.to_thread(shorten_all, self._layout.logs)
+            await asyncio.to_thread(shorten_all, self._layout.logs, self._clock.now())
             await asyncio.sleep(HOUSEKEEPING_S)
 
 

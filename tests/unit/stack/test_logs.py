@@ -1,9 +1,14 @@
+import os
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from abops.stack import logs
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+COPY = "api.log.20261124T120000Z"
 
 
 @pytest.mark.parametrize(
@@ -38,18 +43,18 @@ def test_a_log_over_the_limit_is_cut_and_its_content_kept_once(tmp_path: Path) -
     log = tmp_path / "api.log"
     log.write_text("x" * 101)
 
-    logs.shorten_all(tmp_path, limit_bytes=100)
+    logs.shorten_all(tmp_path, NOON, limit_bytes=100)
 
-    assert (0, 101) == (log.stat().st_size, (tmp_path / "api.log.1").stat().st_size)
+    assert (0, 101) == (log.stat().st_size, (tmp_path / COPY).stat().st_size)
 
 
 def test_a_log_below_the_limit_is_left_alone(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     log.write_text("x" * 100)
 
-    logs.shorten_all(tmp_path, limit_bytes=100)
+    logs.shorten_all(tmp_path, NOON, limit_bytes=100)
 
-    assert (100, False) == (log.stat().st_size, (tmp_path / "api.log.1").exists())
+    assert (100, False) == (log.stat().st_size, (tmp_path / COPY).exists())
 
 
 def test_a_process_that_keeps_its_log_open_goes_on_at_the_new_end(tmp_path: Path) -> None:
@@ -57,11 +62,37 @@ def test_a_process_that_keeps_its_log_open_goes_on_at_the_new_end(tmp_path: Path
     with log.open("ab") as writer:
         writer.write(b"x" * 200)
         writer.flush()
-        logs.shorten_all(tmp_path, limit_bytes=100)
+        logs.shorten_all(tmp_path, NOON, limit_bytes=100)
         writer.write(b"after\n")
         writer.flush()
 
     assert b"after\n" == log.read_bytes()
+
+
+def test_copies_stay_two_days(tmp_path: Path) -> None:
+    for hours in (1, 47, 49):
+        copy = tmp_path / f"api.log.2026112{4 - hours // 24}T{hours:02d}0000Z"
+        copy.write_text("x")
+        written = (NOON - timedelta(hours=hours)).timestamp()
+        os.utime(copy, (written, written))
+
+    logs.shorten_all(tmp_path, NOON)
+
+    left = ["api.log.20261123T470000Z", "api.log.20261124T010000Z"]
+    assert left == [path.name for path in logs.files_of(tmp_path, "api")]
+
+
+def test_of_many_copies_the_newest_stay(tmp_path: Path) -> None:
+    for number in range(60):
+        copy = tmp_path / f"api.log.20261124T1100{number:02d}Z"
+        copy.write_text("x")
+        os.utime(copy, (NOON.timestamp(), NOON.timestamp()))
+    (tmp_path / "api.log").write_text("now")
+
+    logs.shorten_all(tmp_path, NOON)
+
+    files = [path.name for path in logs.files_of(tmp_path, "api")]
+    assert (51, "api.log.20261124T110010Z", "api.log") == (len(files), files[0], files[-1])
 
 
 def test_following_a_log_that_was_cut_reads_it_from_its_start(tmp_path: Path) -> None:
