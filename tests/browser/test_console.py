@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Page, Route, expect
 
 from abops.entry.web import wording
@@ -138,7 +139,7 @@ def test_acknowledging_an_incident_by_its_button(
     page.get_by_role("button", name="Ack").click()
     expect(page.locator("header.incident")).to_contain_text("acked by ana")
     expect(page.locator(".timeline")).to_contain_text("acknowledged by ana")
-    expect(page.get_by_role("button", name="Ack")).to_have_count(0)
+    expect(page.get_by_role("button", name="Ack", exact=True)).to_have_count(0)
     assert "ana" == service.details[42].summary.acked_by
 
 
@@ -158,6 +159,52 @@ def test_acknowledging_works_without_javascript(
     page.get_by_role("button", name="Ack").click()
     expect(page.locator("header.incident")).to_contain_text("acked by ana")
     assert "ana" == service.details[42].summary.acked_by
+
+
+def test_an_acknowledgement_is_undone_from_the_list(
+    open_page: OpenPage, service: MemoryService
+) -> None:
+    page = open_page()
+    row = page.locator('tr[data-key="42"]')
+    row.get_by_role("button", name="Acknowledge INC-42").click()
+    expect(row).to_contain_text("acked by console")
+    page.locator("#toast").get_by_role("button", name="Undo").click()
+    expect(page.locator("#toast")).to_have_text("INC-42 is open again: nobody takes care of it")
+    expect(row.get_by_role("button", name="Acknowledge INC-42")).to_be_visible()
+    assert "open" == service.details[42].summary.state
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    expect(page.locator("#toast")).to_contain_text("Undo")
+    page.keyboard.press("u")
+    expect(row.get_by_role("button", name="Acknowledge INC-42")).to_be_visible()
+
+
+def test_an_acknowledgement_of_somebody_else_is_not_offered_for_undoing(
+    open_page: OpenPage, console: Console, service: MemoryService
+) -> None:
+    page = open_page("/incidents/42")
+
+    def taken_meanwhile(route: Route) -> None:
+        summary = replace(service.details[42].summary, state="acked", acked_by="bo")
+        console.run(lambda: service.put(replace(service.details[42], summary=summary), "updated"))
+        route.continue_()
+
+    page.route("**/incidents/42/ack", taken_meanwhile)
+    page.keyboard.press("a")
+    expect(page.locator("#toast")).to_have_text("INC-42 is acked by bo")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_taking_an_acknowledgement_back_by_its_button(
+    open_page: OpenPage, service: MemoryService, *, scripts: bool
+) -> None:
+    page = open_page("/incidents/40", scripts=scripts)
+    expect(page.locator("header.incident")).to_contain_text("acked by ana")
+    page.get_by_role("button", name="Un-ack").click()
+    expect(page.locator("header.incident .state-open")).to_have_text("open")
+    expect(page.locator(".timeline")).to_contain_text("takes care of it no longer")
+    expect(page.get_by_role("button", name="Ack", exact=True)).to_be_visible()
+    assert "open" == service.details[40].summary.state
 
 
 def test_filters_and_theme_work_without_javascript(open_page: OpenPage) -> None:

@@ -158,6 +158,27 @@ class MemoryService(AlertService):
             self.put(replace(detail, summary=summary, timeline=(*detail.timeline, entry)), "acked")
         return self.details[number].summary
 
+    async def unack(
+        self,
+        number: int,
+        *,
+        by: str,
+        via: str = "api",  # noqa: ARG002 - the service's question
+    ) -> IncidentSummary:
+        detail, now = await self.incident(number), self.clock.now()
+        if detail.summary.state == "acked":
+            summary = replace(
+                detail.summary,
+                state="open",
+                acked_by="",
+                acked_at=None,
+                revision=detail.summary.revision + 1,
+            )
+            entry = TimelineEntry(now, "unacked", f"{by} takes care of it no longer", by)
+            timeline = (*detail.timeline, entry)
+            self.put(replace(detail, summary=summary, timeline=timeline), "unacked")
+        return self.details[number].summary
+
     def put(self, detail: IncidentDetail, kind: EventKind = "opened") -> None:
         """Add or replace an incident and tell who listens."""
         self.details[detail.summary.number] = detail

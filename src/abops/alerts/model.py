@@ -18,9 +18,11 @@ IncidentState = Literal["open", "acked", "resolved"]
 Severity = Literal["critical", "warning", "info"]
 ChannelType = Literal["slack", "pagerduty", "telegram", "email"]
 DeliveryState = Literal["pending", "sending", "retry", "done", "dead", "skipped"]
-DeliveryKind = Literal["open", "rise", "update", "ack", "resolve", "fallback"]
-TimelineKind = Literal["opened", "joined", "rose", "acked", "quiet", "resolved", "told", "note"]
-EventKind = Literal["opened", "updated", "acked", "resolved", "delivered"]
+DeliveryKind = Literal["open", "rise", "update", "ack", "unack", "resolve", "fallback"]
+TimelineKind = Literal[
+    "opened", "joined", "rose", "acked", "unacked", "quiet", "resolved", "told", "note"
+]
+EventKind = Literal["opened", "updated", "acked", "unacked", "resolved", "delivered"]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 

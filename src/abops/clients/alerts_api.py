@@ -53,6 +53,12 @@ class AlertsApi:
         changed: dict[str, Any] = self._ask("POST", f"/v1/incidents/{number}/ack", json={"by": by})
         return changed
 
+    def unack(self, number: int, *, by: str) -> dict[str, Any]:
+        """Record that nobody takes care of it any more."""
+        path = f"/v1/incidents/{number}/ack"
+        changed: dict[str, Any] = self._ask("DELETE", path, params={"by": by})
+        return changed
+
     def _ask(self, method: str, path: str, **values: Any) -> Any:  # noqa: ANN401 - JSON
         try:
             response = self._client.request(method, self._url + path, **values)

@@ -56,6 +56,53 @@ async def test_an_acknowledgement_is_told_to_pagerduty_and_slack(
     assert "ana" in channels.received("slack")[-1]["summary"]
 
 
+async def test_an_acknowledgement_taken_back_rings_again(
+    channels: Channels, tmp_path: Path
+) -> None:
+    async with a_service(channels, tmp_path) as service:
+        await service.ingest(a_body(an_alert(category="security")))
+        await told(service, 1, ("pd", "open"), ("chat", "open"), ("tg", "open"))
+        await service.ack(1, by="ana")
+        await told(service, 1, ("pd", "ack"), ("chat", "ack"), ("tg", "ack"))
+        summary = await service.unack(1, by="bo")
+        assert ("open", "", None) == (summary.state, summary.acked_by, summary.acked_at)
+        await told(service, 1, ("pd", "unack"), ("chat", "unack"), ("tg", "unack"))
+    assert ["trigger", "acknowledge", "resolve", "trigger"] == actions(channels, "pagerduty")
+    keys = {record["destination"] for record in channels.received("pagerduty")}
+    assert 1 == len(keys)
+    assert ["chat.update", "chat.postMessage"] == actions(channels, "slack")[-2:]
+    update, reply = channels.received("slack")[-2:]
+    assert update["summary"].startswith("[CRITICAL]")
+    assert "is open again: nobody takes care of it" in reply["summary"]
+    assert ["editMessageText", "sendMessage"] == actions(channels, "telegram")[-2:]
+    assert [[], [], []] == [
+        channels.violations(part) for part in ("slack", "pagerduty", "telegram")
+    ]
+
+
+async def test_what_was_taken_back_while_a_channel_was_away_is_not_told_as_if_it_held(
+    channels: Channels, tmp_path: Path
+) -> None:
+    async with a_service(channels, tmp_path) as service:
+        await service.ingest(a_body(an_alert()))
+        await told(service, 1, ("pd", "open"), ("chat", "open"))
+        channels.control("slack", mode="5xx", count=1)
+        channels.control("pagerduty", mode="5xx", count=1)
+        await service.ack(1, by="ana")
+
+        async def refused() -> bool:
+            states = [d.state for d in (await service.incident(1)).deliveries if d.kind == "ack"]
+            return ["retry", "retry"] == states
+
+        await eventually(refused, what="both channels refuse the ack")
+        await service.unack(1, by="ana")
+        await told(service, 1, ("pd", "unack"), ("chat", "unack"))
+    replies = [r["summary"] for r in channels.received("slack") if "takes care" in r["summary"]]
+    assert 1 == len(replies)
+    assert "nobody takes care" in replies[0]
+    assert "trigger" == actions(channels, "pagerduty")[-1]
+
+
 async def test_a_security_alert_reaches_telegram_and_mail_reaches_the_mailbox(
     channels: Channels, tmp_path: Path
 ) -> None:

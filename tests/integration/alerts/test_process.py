@@ -69,6 +69,12 @@ def test_a_body_of_10000_alerts_is_taken(process: Process) -> None:
     assert (200, 10_000) == (answer.status_code, answer.json()["accepted"])
 
 
+def run_abops(process: Process, *words: str) -> subprocess.CompletedProcess[str]:
+    url = str(process.client.base_url)
+    argv = [Path(sys.executable).with_name("abops"), "alerts", *words, "--service", url]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
 def test_incidents_are_listed_shown_and_acknowledged(process: Process) -> None:
     process.post(an_alert("Listed", severity="info", service="listed"))
 
@@ -83,6 +89,14 @@ def test_incidents_are_listed_shown_and_acknowledged(process: Process) -> None:
     changed = process.client.post(f"/v1/incidents/{number}/ack", json={"by": "ana"}).json()
     assert ("acked", "ana") == (changed["state"], changed["acked_by"])
     assert [] == mine()
+    opened = process.client.delete(f"/v1/incidents/{number}/ack?by=bo").json()
+    assert ("open", "", None) == (opened["state"], opened["acked_by"], opened["acked_at"])
+    done = run_abops(process, "ack", str(number), "--by", "cy")
+    assert f"INC-{number} is acked: cy takes care of it\n" == done.stdout
+    done = run_abops(process, "unack", str(number), "--by", "cy")
+    assert (0, f"INC-{number} is open: nobody takes care of it\n") == (done.returncode, done.stdout)
+    last = process.client.get(f"/v1/incidents/{number}").json()["timeline"][-1]
+    assert ("unacked", "cy") == (last["kind"], last["actor"])
 
 
 @pytest.mark.parametrize(
@@ -106,9 +120,17 @@ def test_another_sites_page_cannot_acknowledge(process: Process) -> None:
     assert 403 == answer.status_code
 
 
-def test_acknowledging_through_a_proxy_needs_a_token(process: Process) -> None:
-    answer = process.client.post("/v1/incidents/1/ack", headers={"X-Forwarded-For": "10.0.0.1"})
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_acknowledging_through_a_proxy_needs_a_token(process: Process, method: str) -> None:
+    headers = {"X-Forwarded-For": "10.0.0.1"}
+    answer = process.client.request(method, "/v1/incidents/1/ack", headers=headers)
     assert 401 == answer.status_code
+
+
+def test_taking_back_what_does_not_exist_says_why(process: Process) -> None:
+    answer = process.client.delete("/v1/incidents/999999/ack")
+    assert (404, {"error", "hint"}) == (answer.status_code, set(answer.json()))
+    assert 1 == run_abops(process, "unack", "999999").returncode
 
 
 def test_probes_and_metrics_answer(process: Process) -> None:

@@ -24,6 +24,7 @@ from abops.alerts.model import (
     Team,
 )
 from abops.alerts.route.matcher import parse_matchers
+from abops.alerts.service.deliver import KINDS
 from abops.alerts.service.incidents import (
     IncidentResolvedError,
     Incidents,
@@ -112,8 +113,7 @@ class Book:
     def send_all(self, at_s: float) -> None:
         with self.unit(at_s) as unit:
             for channel in ("pd", "chat", "tg"):
-                kinds = ("open", "rise", "update", "ack", "resolve", "fallback")
-                while claim := outbox.claim(unit.connection, channel, now=unit.now, kinds=kinds):
+                while claim := outbox.claim(unit.connection, channel, now=unit.now, kinds=KINDS):
                     self.state.claimed(claim.item.incident, channel)
                     outcome = outbox.Outcome("done", unit.now, reference="r")
                     outbox.settle(unit.connection, claim.item.id, outcome)
@@ -300,6 +300,62 @@ def test_an_acknowledgement_is_told_once_and_audited(book: Book) -> None:
         audit = connection.exec_driver_sql("SELECT actor, via, action, subject FROM audit").all()
     assert [("ana", "console", "ack", "INC-1")] == [tuple(row) for row in audit]
     assert [("chat", "open"), ("chat", "ack")] == book.told()
+
+
+def test_an_acknowledgement_that_was_told_is_taken_back_at_every_channel(book: Book) -> None:
+    book.take(an_event(severity="critical"))
+    with book.unit(1) as unit:
+        book.state.ack(unit, 1, Actor("ana", "console"))
+    book.send_all(2)
+    for name in ("bo", "cy"):
+        with book.unit(3) as unit:
+            book.state.unack(unit, 1, Actor(name, "api"))
+    assert [("pd", "unack"), ("chat", "unack")] == book.told()[4:]
+    summary = book.incidents()[0]
+    assert ("open", "", None) == (summary.state, summary.acked_by, summary.acked_at)
+    with book.unit(4) as unit:
+        pages = outbox.unaccepted_pages(unit.connection, unit.now)
+        audit = unit.connection.exec_driver_sql("SELECT actor, via, action FROM audit").all()
+        detail = reading.incident(unit.connection, 1, members=1)
+    assert [("pd", "unack")] == [(item.channel, item.kind) for item in pages]
+    assert [("ana", "console", "ack"), ("bo", "api", "unack")] == [tuple(row) for row in audit]
+    assert detail is not None
+    assert [("unacked", "bo", "bo takes it from ana; it is open")] == [
+        (entry.kind, entry.actor, entry.text) for entry in detail.timeline[-1:]
+    ]
+
+
+def test_an_acknowledgement_that_nobody_heard_of_is_taken_back_in_silence(book: Book) -> None:
+    book.take(an_event("A", severity="critical"))
+    book.send_all(1)
+    with book.unit(2) as unit:
+        book.state.ack(unit, 1, Actor("ana", "console"))
+        book.state.unack(unit, 1, Actor("ana", "console"))
+    with book.engine.connect() as connection:
+        states = connection.exec_driver_sql(
+            "SELECT channel, kind, state FROM outbox WHERE kind <> 'open' ORDER BY id"
+        ).all()
+    assert [
+        ("pd", "ack", "skipped"),
+        ("chat", "ack", "skipped"),
+        ("chat", "update", "pending"),
+    ] == [tuple(row) for row in states]
+    book.send_all(10)
+    book.take(an_event("B"), at_s=11)
+    assert ("chat", "update") == book.told()[-1]
+
+
+def test_what_is_not_acknowledged_is_left_alone(book: Book) -> None:
+    book.take(an_event())
+    with book.unit(1) as unit:
+        book.state.unack(unit, 1, Actor("ana", "cli"))
+        assert [] == unit.events
+        with pytest.raises(IncidentUnknownError):
+            book.state.unack(unit, 2, Actor("ana", "cli"))
+    book.take(an_event(status="resolved"), at_s=60)
+    book.clock(400)
+    with book.unit(401) as unit, pytest.raises(IncidentResolvedError):
+        book.state.unack(unit, 1, Actor("ana", "cli"))
 
 
 def test_what_cannot_be_acknowledged_says_why(book: Book) -> None:

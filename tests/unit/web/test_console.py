@@ -126,7 +126,24 @@ def test_a_script_gets_the_new_state_as_values(client: TestClient) -> None:
     answer = client.post(
         "/incidents/42/ack", data={"by": "bo"}, headers={"Accept": "application/json"}
     )
-    assert {"number": 42, "state": "acked", "acked_by": "bo"} == answer.json()
+    assert {"number": 42, "state": "acked", "acked_by": "bo", "undo": True} == answer.json()
+    again = client.post(
+        "/incidents/42/ack", data={"by": "cy"}, headers={"Accept": "application/json"}
+    )
+    assert {"number": 42, "state": "acked", "acked_by": "bo", "undo": False} == again.json()
+
+
+def test_taking_an_acknowledgement_back_by_form_and_by_script(
+    client: TestClient, service: MemoryService
+) -> None:
+    assert 'action="/incidents/40/unack"' in client.get("/incidents/40").text
+    answer = client.post("/incidents/40/unack", data={})
+    assert (303, "/incidents/40") == (answer.status_code, answer.headers["location"])
+    assert "open" == service.details[40].summary.state
+    assert "/unack" not in client.get("/incidents/40").text
+    values = client.post("/incidents/40/unack", headers={"Accept": "application/json"})
+    assert {"number": 40, "state": "open", "acked_by": ""} == values.json()
+    assert 404 == client.post("/incidents/999/unack", data={}).status_code
 
 
 @pytest.mark.parametrize("path", ["/incidents/999", "/incidents/x", "/nowhere", "/runbooks/None"])

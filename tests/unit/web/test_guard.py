@@ -55,7 +55,9 @@ def test_without_a_login_nobody_acknowledges_from_elsewhere(
     through_a_proxy = {"X-Forwarded-For": "203.0.113.9"}
     answer = client.post("/incidents/42/ack", data={}, headers=through_a_proxy)
     assert 403 == answer.status_code
-    assert "on this machine only" in answer.text
+    assert "from this machine only" in answer.text
+    assert 403 == client.post("/incidents/40/unack", headers=through_a_proxy).status_code
+    assert "acked" == service.details[40].summary.state
     elsewhere = TestClient(
         client.app, base_url="http://127.0.0.1:9600", client=("203.0.113.9", 50000)
     )

@@ -50,7 +50,7 @@ class Sender(Protocol):
 
 def needs_reference(channel: Channel, kind: DeliveryKind) -> bool:
     """Say whether this can only be told to who was told before."""
-    return channel.type != "pagerduty" and kind in ("update", "ack", "resolve")
+    return channel.type != "pagerduty" and kind in ("update", "ack", "unack", "resolve")
 
 
 def sender_of(channel: Channel, endpoints: Endpoints) -> Sender:
@@ -91,6 +91,12 @@ def read_secret(folder: Path, name: str) -> str:
     return secret
 
 
+def _still_so(message: Message) -> bool:
+    """Say whether what happened still holds: an ack may be taken back before it is told."""
+    state = message.detail.summary.state
+    return state == {"ack": "acked", "unack": "open"}.get(message.kind, state)
+
+
 class _ToSlack:
     """Edits the message; what must be noticed is said in its thread as well."""
 
@@ -106,7 +112,7 @@ class _ToSlack:
             return await self._slack.post(self._channel, text, blocks=blocks)
         await turn("edit")
         await self._slack.edit(message.reference, text, blocks=blocks)
-        if message.kind != "update":
+        if message.kind != "update" and _still_so(message):
             await turn("post")
             said = wording.reply(message.detail.summary, message.kind)
             thread = message.reference.partition("/")[2]
@@ -122,8 +128,14 @@ class _ToPagerDuty:
         self._pagerduty = pagerduty
 
     async def tell(self, message: Message, turn: Turn) -> str:
-        await turn("post")
         action: EventAction = "trigger"
+        if message.kind == "unack":
+            if not _still_so(message):
+                return message.identity  # somebody has it again, or it is over: told next
+            # An event cannot take an acknowledgement back: a new one rings again.
+            await turn("post")
+            await self._pagerduty.send("resolve", message.identity)
+        await turn("post")
         if message.kind in ("ack", "resolve"):
             action = "acknowledge" if message.kind == "ack" else "resolve"
             return await self._pagerduty.send(action, message.identity)
@@ -149,7 +161,7 @@ class _ToTelegram:
         if not message.reference:
             return await self._telegram.send(self._chat, text)
         await self._telegram.edit(self._chat, message.reference, text)
-        if message.kind in ("rise", "resolve"):
+        if message.kind in ("rise", "unack", "resolve") and _still_so(message):
             await turn("post")
             said = wording.reply(message.detail.summary, message.kind)
             await self._telegram.send(self._chat, said, reply_to=message.reference)

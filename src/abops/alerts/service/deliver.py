@@ -32,7 +32,7 @@ from abops.clients.notify.receipt import NotAcceptedError
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 
-KINDS: Final = ("open", "rise", "update", "ack", "resolve", "fallback")
+KINDS: Final = ("open", "rise", "update", "ack", "unack", "resolve", "fallback")
 SEND_TIMEOUT_S: Final = 30.0
 """Seconds for one message with its turns; each call inside gives up after 10."""
 _IDLE_S: Final = 30.0

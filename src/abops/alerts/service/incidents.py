@@ -18,7 +18,7 @@ from abops.alerts.model import (
     RouteDecision,
     ServiceConfig,
 )
-from abops.alerts.route.tree import decide, fallback_channels
+from abops.alerts.route.tree import PAGING_TYPES, decide, fallback_channels
 from abops.alerts.service.step import Cause, Step, severity_of, title_of
 from abops.alerts.store import incidents as rows
 from abops.alerts.store import outbox
@@ -84,11 +84,7 @@ class Incidents:
 
     def ack(self, unit: Unit, number: int, actor: Actor) -> None:
         """Record that somebody takes care of it; a second time changes nothing."""
-        incident = self._open.get(number)
-        if incident is None:
-            if number <= self._last_number:
-                raise IncidentResolvedError(f"incident {number} is resolved")
-            raise IncidentUnknownError(f"there is no incident {number}")
+        incident = self._unresolved(number)
         if incident.state == "acked":
             return
         incident.state, incident.acked_at, incident.acked_by = "acked", unit.now, actor.name
@@ -104,6 +100,38 @@ class Incidents:
         step.write()
         rows.record_audit(
             unit.connection, actor, at=unit.now, action="ack", subject=f"INC-{number}"
+        )
+
+    def unack(self, unit: Unit, number: int, actor: Actor) -> None:
+        """Record that nobody takes care of it any more; a second time changes nothing.
+
+        Whoever has not yet been told of the acknowledgement hears of neither. The others are
+        told, and who pages rings again.
+        """
+        incident = self._unresolved(number)
+        if incident.state != "acked":
+            return
+        whose = incident.acked_by
+        incident.state, incident.acked_at, incident.acked_by = "open", None, ""
+        said = "takes care of it no longer" if actor.name == whose else f"takes it from {whose}"
+        step = Step(unit)
+        step.changed(incident, "unacked")
+        step.note(
+            TimelineRow(
+                number, unit.now, "unacked", f"{actor.name} {said}; it is open", actor=actor.name
+            )
+        )
+        spared = outbox.withdraw(unit.connection, number, "ack")
+        self._waiting = outbox.unsent(unit.connection)
+        for channel in incident.channels:
+            if channel in spared:  # what the withdrawn message would have said besides
+                self._update(step, incident, channel)
+            else:
+                pages = self._config.routing.channels[channel].type in PAGING_TYPES
+                self._tell(step, incident, channel, "unack", Cause(pages, unit.now))
+        step.write()
+        rows.record_audit(
+            unit.connection, actor, at=unit.now, action="unack", subject=f"INC-{number}"
         )
 
     def resolve_quiet(self, unit: Unit) -> None:
@@ -149,6 +177,14 @@ class Incidents:
     def firing(self) -> dict[str, float]:
         """Return the fingerprints that fire and when they began."""
         return {r.fingerprint: r.starts_at for r in self._alerts.values() if r.state == "firing"}
+
+    def _unresolved(self, number: int) -> IncidentRecord:
+        incident = self._open.get(number)
+        if incident is not None:
+            return incident
+        if number <= self._last_number:
+            raise IncidentResolvedError(f"incident {number} is resolved")
+        raise IncidentUnknownError(f"there is no incident {number}")
 
     def _recall(self, connection: Connection, events: Sequence[AlertEvent]) -> None:
         unknown = {e.fingerprint for e in events if e.fingerprint not in self._alerts}

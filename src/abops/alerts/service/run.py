@@ -142,6 +142,12 @@ class AlertService:
         await self._vault.write(lambda unit: self._incidents.ack(unit, number, actor))
         return await self._vault.summary(number)
 
+    async def unack(self, number: int, *, by: str, via: str = "api") -> IncidentSummary:
+        """Record that nobody takes care of it any more and tell who knew of the ack."""
+        actor = Actor(by, via)
+        await self._vault.write(lambda unit: self._incidents.unack(unit, number, actor))
+        return await self._vault.summary(number)
+
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[ServiceEvent]]:
         """Give the changes from now on: `async with service.subscribe() as events`."""

@@ -48,6 +48,9 @@ def reply(incident: IncidentSummary, kind: str) -> str:
         return f"{_MARK[incident.severity]} INC-{incident.number} is now {incident.severity}."
     if kind == "ack":
         return f"👀 {incident.acked_by} takes care of INC-{incident.number}."
+    if kind == "unack":
+        mark = _MARK[incident.severity]
+        return f"{mark} INC-{incident.number} is open again: nobody takes care of it."
     return f"✅ INC-{incident.number} is resolved: nothing fires any more."
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 from sqlalchemy import Connection
 
-from abops.alerts.model import DeliveryState, OutboxItem
+from abops.alerts.model import DeliveryKind, DeliveryState, OutboxItem
 from abops.alerts.store.records import TimelineRow
 
 _FIELDS = (
@@ -88,6 +88,16 @@ def claim(
         (row[2], channel),
     ).scalar()
     return Claim(_item(tuple(row)), _moment(row[11]), str(reference or ""))
+
+
+def withdraw(connection: Connection, incident: int, kind: DeliveryKind) -> set[str]:
+    """Take back what no channel can have heard yet; return the channels that will not be told."""
+    rows = connection.exec_driver_sql(
+        "UPDATE outbox SET state = 'skipped', error = 'taken back in time' WHERE incident = ?"
+        " AND kind = ? AND state = 'pending' AND attempts = 0 RETURNING channel",
+        (incident, kind),
+    )
+    return {row[0] for row in rows}
 
 
 def next_due(connection: Connection, channel: str, *, kinds: Collection[str]) -> float | None:

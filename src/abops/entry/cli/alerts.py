@@ -121,6 +121,18 @@ def ack(number: int, by: str, service: str) -> None:
 
 
 @group.command()
+@click.argument("number", type=int)
+@click.option("--by", envvar="USER", default="cli", show_default="$USER", help="Who says so.")
+@_service_option
+def unack(number: int, by: str, service: str) -> None:
+    """Take the acknowledgement of incident NUMBER back: it is open, and who pages rings again."""
+    from abops.clients.alerts_api import AlertsApi
+
+    changed = AlertsApi(service).unack(number, by=by)
+    click.echo(f"INC-{number} is {changed['state']}: nobody takes care of it")
+
+
+@group.command()
 @click.option("--test", "--fire-test-alert", is_flag=True, required=True, help="A test alert.")
 @click.option("--wait", default=30.0, show_default=True, help="Seconds every channel has.")
 @click.option("--env", default="local", show_default=True, help="Environment label of the alert.")

@@ -195,6 +195,14 @@ def _add_incidents(router: APIRouter, service: AlertService, tokens: Tokens) -> 
         changed = await service.ack(_number(number), by=by, via="api")
         return Response(_encode(changed), media_type=JSON)
 
+    @router.delete("/v1/incidents/{number}/ack")
+    async def unack(request: Request, number: str) -> Response:
+        """Record that nobody takes care of it any more: ?by=ana."""
+        _may_respond(request, tokens)
+        by = request.query_params.get("by", "").strip()[:64] or "api"
+        changed = await service.unack(_number(number), by=by, via="api")
+        return Response(_encode(changed), media_type=JSON)
+
 
 def _add_watching(router: APIRouter, service: AlertService) -> None:
     @router.get("/v1/events")

@@ -100,11 +100,29 @@ def _add_actions(router: APIRouter, service: AlertService) -> None:
         response = _after(
             request,
             _local(form.get("back", ""), f"/incidents/{number}"),
-            {"number": number, "state": changed.state, "acked_by": changed.acked_by},
+            {
+                "number": number,
+                "state": changed.state,
+                "acked_by": changed.acked_by,
+                "undo": changed.state == "acked" and changed.acked_by == by,
+            },
         )
         if name:
             _remember(response, NAME_COOKIE, name)
         return response
+
+    @router.post("/incidents/{number}/unack")
+    async def unack(request: Request, number: int) -> Response:
+        if not is_local(request):
+            raise NotLocalError
+        form = await _form(request)
+        by = request.cookies.get(NAME_COOKIE, "") or "console"
+        changed = await service.unack(number, by=by, via="console")
+        return _after(
+            request,
+            _local(form.get("back", ""), f"/incidents/{number}"),
+            {"number": number, "state": changed.state, "acked_by": changed.acked_by},
+        )
 
     @router.post("/preferences/theme")
     async def theme(request: Request) -> Response:
@@ -147,7 +165,7 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 class NotLocalError(OpsError):
-    """Without a login, incidents are acknowledged on this machine only."""
+    """Without a login, incidents are acted on from this machine only."""
 
     hint = "Use a tunnel to this machine, or the API with the token `respond`."
 

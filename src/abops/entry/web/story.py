@@ -23,6 +23,7 @@ _WORDS: Final[dict[DeliveryKind, str]] = {
     "rise": "got worse",
     "update": "update",
     "ack": "acked",
+    "unack": "un-acked",
     "resolve": "resolved",
     "fallback": "fallback",
 }

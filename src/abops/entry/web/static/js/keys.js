@@ -1,4 +1,4 @@
-// j k move, o opens, a acknowledges, / searches, g i goes home, n shows what is new, ? helps.
+// j k move, o opens, a acknowledges, u takes that back, / searches, g i goes home, n shows what is new, ? helps.
 import { showNew } from "./live.js";
 import { openHelp } from "./preferences.js";
 
@@ -25,7 +25,7 @@ function isTyping(target) {
   return target.matches("input, textarea, select, [contenteditable]");
 }
 
-export function listenForKeys({ acknowledge }) {
+export function listenForKeys({ acknowledge, takeBack }) {
   const actions = {
     j: () => move(1),
     k: () => move(-1),
@@ -34,6 +34,7 @@ export function listenForKeys({ acknowledge }) {
       const number = currentNumber();
       if (number) acknowledge(number);
     },
+    u: takeBack,
     n: showNew,
     g: () => { chordAt = performance.now(); },
     i: () => { if (performance.now() - chordAt < CHORD_MS) location.assign("/incidents"); },
