@@ -55,6 +55,7 @@ _EVERYBODY: Final = (
     "service:open_files:ratio",
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",
+    "(up)",
 )
 """Series that every process has."""
 _MATCHER: Final = re.compile(r'\b(job|service)\s*(=~|!~|!=|=)\s*"([^"]*)"')

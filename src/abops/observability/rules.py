@@ -11,6 +11,7 @@ from abops.kernel.quantities import format_duration
 from abops.observability.catalogue.alert import Alert
 from abops.observability.catalogue.probes import probe_alerts
 from abops.observability.catalogue.recordings import recordings
+from abops.observability.catalogue.telemetry import telemetry_alerts
 from abops.observability.catalogue.telling import telling_alerts
 
 PAGING = frozenset({"probes", "telling"})
@@ -20,7 +21,11 @@ PAGING_S, USUAL_S = 5, 15
 
 def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
     """Return every alert, in the order of the files."""
-    return (*probe_alerts(inventory), *telling_alerts())
+    return (
+        *probe_alerts(inventory),
+        *telling_alerts(),
+        *telemetry_alerts(inventory),
+    )
 
 
 def interval(group: str) -> timedelta:

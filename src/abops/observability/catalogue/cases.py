@@ -65,3 +65,35 @@ def steady(value: float, count: int = 400) -> str:
 def rising(per_step: float, count: int = 400) -> str:
     """Return a counter that grows by `per_step` a step, in promtool's notation."""
     return f"0+{per_step:.6g}x{count}"
+
+
+def labelled(metric: str, values: str, labels: dict[str, str]) -> dict[str, str]:
+    """Return one series of a case: its name with labels, and its values."""
+    inside = ",".join(f'{name}="{value}"' for name, value in labels.items())
+    return {f"{metric}{{{inside}}}": values}
+
+
+def burst(
+    metric: str,
+    labels: dict[str, str],
+    window: timedelta,
+    fired: Fired,
+    healthy: dict[str, str] | None = None,
+) -> tuple[Case, ...]:
+    """Return the cases of `increase(metric[window]) > 0`: once is too often.
+
+    It happens in the sixth minute: seen as long as the window reaches back to it, and forgotten
+    afterwards. `healthy` are series that the expression needs besides.
+    """
+    quiet, minute = 20, 4
+    happened = (quiet + 1) * STEP
+    values = f"0x{quiet} 3x{2 * minute * int(window / timedelta(minutes=1))}"
+    series = labelled(metric, values, labels) | (healthy or {})
+    calm = labelled(metric, "7x200", labels) | (healthy or {})
+    return (
+        Case("it happened", series, happened + window / 2, (fired,)),
+        Case("seen until the window ends", series, happened + window - 3 * STEP, (fired,)),
+        Case("forgotten after the window", series, happened + window + 3 * STEP),
+        Case("never happened", calm, window * 2),
+        Case("no data", {}, window),
+    )
