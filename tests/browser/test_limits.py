@@ -65,6 +65,19 @@ def test_the_empty_list_and_the_warning_above_it_are_accessible_too(
     assert [] == findings(open_page(theme=theme))
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_line_that_offers_to_undo_is_accessible_and_within_the_page(
+    open_page: OpenPage, size: tuple[int, int], theme: str
+) -> None:
+    page = open_page("/incidents/42", size=size, theme=theme)
+    page.keyboard.press("a")
+    page.wait_for_selector("#toast button")
+    page.wait_for_selector("form.unack")
+    assert [] == findings(page)
+    assert size[0] >= page.evaluate("document.documentElement.scrollWidth")
+
+
 def test_the_states_of_the_connection_are_readable(open_page: OpenPage, console: Console) -> None:
     page = open_page()
     console.stop()
