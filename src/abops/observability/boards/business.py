@@ -37,8 +37,9 @@ def _now() -> tuple[Panel, ...]:
         stat(
             "Monthly recurring revenue",
             "currencyUSD",
-            f"sum(analyticbot_mrr{{{E}}})",
-            "What active subscriptions bring a month; yearly ones count a twelfth.",
+            f'sum(analyticbot_mrr{{{E},currency="USD"}})',
+            "What active subscriptions in US dollars bring a month; yearly ones count a twelfth."
+            " Other currencies are on a chart of their own.",
         ),
         stat(
             "Paying customers",
@@ -264,16 +265,24 @@ def _usage_detail() -> tuple[Panel, ...]:
 
 def _revenue() -> tuple[Panel, ...]:
     payments = "analyticbot_payments_total"
+    revenue = f'analyticbot_revenue_total{{{E},currency="USD"}}'
     active = f'sum(analyticbot_subscriptions{{{E},status="active"}})'
     canceled = f"sum(analyticbot_canceled_subscriptions{{{E}}})"
     return (
         chart(
             "Recurring revenue by plan",
             "currencyUSD",
-            "Monthly recurring revenue of active subscriptions.",
-            Query(f"sum by (plan) (analyticbot_mrr{{{E}}})", "{{plan}}"),
+            "Monthly recurring revenue of active subscriptions in US dollars.",
+            Query(f'sum by (plan) (analyticbot_mrr{{{E},currency="USD"}})', "{{plan}}"),
             stacked=True,
             no_value=NOT_YET,
+        ),
+        chart(
+            "Recurring revenue in other currencies",
+            "short",
+            "The same for subscriptions in another currency, each in its own units.",
+            Query(f'sum by (currency) (analyticbot_mrr{{{E},currency!="USD"}})', "{{currency}}"),
+            no_value="no subscription in another currency",
         ),
         chart(
             "Payments by provider and status",
@@ -301,11 +310,9 @@ def _revenue() -> tuple[Panel, ...]:
         chart(
             "Revenue of 24 h, now and a week ago",
             "currencyUSD",
-            "Money from succeeded payments of the last 24 hours beside the same hours last week.",
-            Query(f"sum(increase(analyticbot_revenue_total{{{E}}}[1d]))", "last 24 h"),
-            Query(
-                f"sum(increase(analyticbot_revenue_total{{{E}}}[1d] offset 7d))", "a week before"
-            ),
+            "Dollars from succeeded payments of 24 hours beside the same hours last week.",
+            Query(f"sum(increase({revenue}[1d]))", "last 24 h"),
+            Query(f"sum(increase({revenue}[1d] offset 7d))", "a week before"),
         ),
         chart(
             "Churn in 30 days",
