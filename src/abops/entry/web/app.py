@@ -27,6 +27,7 @@ from abops.entry.web.console import (
     wants_values,
 )
 from abops.entry.web.guard import HEADERS, Guard
+from abops.entry.web.observe import STATUS as OBSERVE_STATUS
 from abops.entry.web.observe import Sources, observe
 from abops.entry.web.pages import Pages
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
@@ -34,7 +35,7 @@ from abops.kernel.clock import Clock, SystemClock
 from abops.kernel.errors import OpsError
 
 COMPRESS_ABOVE: Final = 1024
-API: Final = "/v1/"
+API: Final = ("/v1/", "/api/")
 NOT_FOUND: Final = 404
 COMPRESS_LEVEL: Final = 5
 """Level 9 costs three times the CPU for two per cent."""
@@ -54,6 +55,7 @@ class BrokenPageError(OpsError):
 
 STATUS_OF: Final[dict[type[OpsError], int]] = {
     **STATUS,
+    **OBSERVE_STATUS,
     RunbookMissingError: 404,
     NotLocalError: 403,
     FormTooLargeError: 413,

@@ -74,6 +74,11 @@ class Pages:
         """Put a place on the rail, after those that are there."""
         self._places.append(place)
 
+    @property
+    def clock(self) -> Clock:
+        """Return the clock that pages are made by."""
+        return self._clock
+
     def now(self) -> datetime:
         """Return the moment the page is made for."""
         return self._clock.now()

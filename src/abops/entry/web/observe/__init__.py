@@ -5,18 +5,26 @@ Nothing here is needed to take alerts: a source that does not answer is said on 
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter
 from msgspec import Struct
 
+from abops.entry.web.observe import dashboards
 from abops.entry.web.pages import Pages, Place
+from abops.kernel.errors import OpsError
+from abops.workflows.board_shelf import BoardShelf
+
+STATUS: Final[dict[type[OpsError], int]] = {**dashboards.STATUS}
+"""What errors of these places are answered with."""
 
 
 class Sources(Struct, frozen=True):
     """Where the signals are; None when the environment has none of that kind."""
 
     inventory: Path = Path("platform.yaml")
+    dashboards: Path | None = None
+    """Folder of the boards; None: the checkout's."""
     prometheus: str | None = None
     jaeger: str | None = None
     logs: str | None = None
@@ -39,5 +47,10 @@ def observe(pages: Pages, sources: Sources) -> APIRouter:
 
 
 def _areas(pages: Pages, sources: Sources) -> tuple[_Area, ...]:
-    del pages, sources
-    return ()
+    areas = []
+    if sources.prometheus:
+        boards = dashboards.dashboards_router(
+            pages, sources.prometheus, pages.clock, BoardShelf(sources.dashboards)
+        )
+        areas.append(_Area(dashboards.PLACE, boards))
+    return tuple(areas)
