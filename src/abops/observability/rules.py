@@ -9,6 +9,7 @@ import yaml
 from abops.inventory.model import Inventory
 from abops.kernel.quantities import format_duration
 from abops.observability.catalogue.alert import Alert
+from abops.observability.catalogue.postgres import postgres_alerts
 from abops.observability.catalogue.probes import probe_alerts
 from abops.observability.catalogue.recordings import recordings
 from abops.observability.catalogue.telemetry import telemetry_alerts
@@ -25,6 +26,7 @@ def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
         *probe_alerts(inventory),
         *telling_alerts(),
         *telemetry_alerts(inventory),
+        *postgres_alerts(inventory),
     )
 
 

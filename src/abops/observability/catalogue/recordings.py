@@ -249,6 +249,15 @@ def _stores() -> dict[str, str]:
             f" / (max by (env, service) (pg_settings_max_connections) - {reserved} > 0)"
         ),
         "postgres:cache_hit:ratio": f"{hits} / ({hits} + {reads} > 0)",
+        "postgres:blocks_read:rate5m": reads,
+        "postgres_slot:wal_room:ratio": (
+            "max by (env, slot_name) (abops_pg_slot_safe_wal_bytes) / on (env) group_left ()"
+            " (max by (env) (pg_settings_max_slot_wal_keep_size_bytes) > 0)"
+        ),
+        "postgres_statement:seconds:mean5m": (
+            rate("abops_pg_statement_seconds_total", "env, queryid")
+            + f" / ({rate('abops_pg_statement_calls_total', 'env, queryid')} > 0)"
+        ),
         "redis:memory:ratio": (
             "max by (env, service) (redis_memory_used_bytes)"
             " / (max by (env, service) (redis_memory_max_bytes) > 0)"
