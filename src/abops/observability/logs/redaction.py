@@ -16,11 +16,18 @@ class Redaction(Struct, frozen=True):
     kind: str
     pattern: str
     keeps_prefix: bool = False
+    plain: str = ""
+    """The same without looking around, for RE2; group 1 stays. Empty: `pattern` will do."""
 
     @property
     def replacement(self) -> str:
         """Return what stands in the secret's place."""
         return f"$1{MASK}" if self.keeps_prefix else MASK
+
+    @property
+    def plain_pattern(self) -> str:
+        """Return the pattern for RE2, with a group for what stays."""
+        return self.plain or (self.pattern if self.keeps_prefix else f"(){self.pattern}")
 
 
 _FOURS = r"(?:[ -]?\d{4}){3}"
@@ -31,7 +38,11 @@ _CARDS = rf"{_BY_FOURS}|3[47]\d{{2}}[ -]?\d{{6}}[ -]?\d{{5}}"
 _ALONE = r'(?<![0-9A-Za-z.])(?<!":)(?<!span\.id":")'
 
 REDACTIONS = (
-    Redaction("telegram-token", r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}"),
+    Redaction(
+        "telegram-token",
+        r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}",
+        plain=r"()\d{6,12}:[A-Za-z0-9_-]{30,}",
+    ),
     Redaction(
         "authorization",
         r"((?i:authorization)[\\\"']*\s*[:=]\s*[\\\"']*)"
@@ -45,8 +56,21 @@ REDACTIONS = (
         "url-password",
         r"(://[^\s:/@\\\"]{0,128}:)[^\s@/*\\\"][^\s@/\\\"]*(?=@)",
         keeps_prefix=True,
+        plain=r"(://[^\s:/@\\\"]{0,128}:)[^\s@/*\\\"][^\s@/\\\"]*@",
     ),
-    Redaction("card", rf"{_ALONE}(?:{_CARDS})(?![0-9A-Za-z.])"),
-    Redaction("phone", r"(?<![\w+])\+\d(?:[ ()-]{0,2}\d){8,14}(?!\d)"),
-    Redaction("phone-uz", rf"{_ALONE}998\d{{9}}(?![0-9A-Za-z.])"),
+    Redaction(
+        "card",
+        rf"{_ALONE}(?:{_CARDS})(?![0-9A-Za-z.])",
+        plain=rf"(^|[^0-9A-Za-z.:])(?:{_CARDS})\b",
+    ),
+    Redaction(
+        "phone",
+        r"(?<![\w+])\+\d(?:[ ()-]{0,2}\d){8,14}(?!\d)",
+        plain=r"(^|[^\w+])\+\d(?:[ ()-]{0,2}\d){8,14}",
+    ),
+    Redaction(
+        "phone-uz",
+        rf"{_ALONE}998\d{{9}}(?![0-9A-Za-z.])",
+        plain=r"(^|[^0-9A-Za-z.:])998\d{9}\b",
+    ),
 )

@@ -22,6 +22,7 @@ def command(file: Path) -> None:
     from abops.inventory.load import load_inventory
     from abops.observability.rules import catalogue
     from abops.stack.tools import find_tool
+    from abops.workflows.log_files import check_log_files
 
     folder = file.absolute().parent / "infrastructure" / "monitoring"
     promtool, amtool = Judge(find_tool("promtool")), Judge(find_tool("amtool"))
@@ -32,4 +33,5 @@ def command(file: Path) -> None:
     promtool.check("check", "config", "--syntax-only", str(folder / "prometheus/prometheus.yml"))
     promtool.check("check", "rules", *map(str, (folder / "prometheus/rules").glob("*.yml")))
     amtool.check("check-config", str(folder / "alertmanager/routes.yml"))
+    click.echo(check_log_files(load_inventory(file), folder / "logging"))
     click.echo(f"{len(alerts)} alert rules, configuration and routes are accepted")
