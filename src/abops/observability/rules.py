@@ -12,6 +12,7 @@ from abops.observability.catalogue.alert import Alert
 from abops.observability.catalogue.postgres import postgres_alerts
 from abops.observability.catalogue.probes import probe_alerts
 from abops.observability.catalogue.recordings import recordings
+from abops.observability.catalogue.redis import redis_alerts
 from abops.observability.catalogue.telemetry import telemetry_alerts
 from abops.observability.catalogue.telling import telling_alerts
 
@@ -27,6 +28,7 @@ def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
         *telling_alerts(),
         *telemetry_alerts(inventory),
         *postgres_alerts(inventory),
+        *redis_alerts(inventory),
     )
 
 

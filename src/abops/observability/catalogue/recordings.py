@@ -263,6 +263,11 @@ def _stores() -> dict[str, str]:
             " / (max by (env, service) (redis_memory_max_bytes) > 0)"
         ),
         "redis:hit:ratio": f"{found} / ({found} + {missed} > 0)",
+        "redis:lookups:rate5m": f"{found} + {missed}",
+        "redis:clients:ratio": (
+            "max by (env, service) (redis_connected_clients)"
+            " / (max by (env, service) (redis_config_maxclients) > 0)"
+        ),
     }
 
 
