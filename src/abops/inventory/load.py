@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from abops.inventory import check
+from abops.inventory import check, objectives
 from abops.inventory.check import Finding, Place
 from abops.inventory.model import Inventory
 from abops.kernel.errors import OpsError
@@ -33,7 +33,7 @@ def load_inventory(path: Path) -> Inventory:
     except ValidationError as error:
         found = [_explain(d, document) for d in error.errors() if not _is_echo(d)]
         raise _error(path, document, found) from error
-    mistakes = check.findings(inventory)
+    mistakes = [*check.findings(inventory), *objectives.findings(inventory)]
     if mistakes:
         raise _error(path, document, mistakes)
     return inventory

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from abops.inventory.indicators import Sli
 from abops.inventory.matchers import parse_matchers
 from abops.kernel.quantities import QuantityError, format_duration, parse_duration
 
@@ -117,6 +118,37 @@ class Queue(Model):
     service: Name
 
 
+class BadEvents(Model):
+    """How many bad events it takes, so that one failure in a quiet night wakes nobody."""
+
+    page: Annotated[int, Field(ge=1)] = 10
+    ticket: Annotated[int, Field(ge=1)] = 20
+
+
+class Objective(Model):
+    """A service level objective: what is promised, and what counts as keeping it."""
+
+    name: Name
+    service: Name
+    objective: Annotated[float, Field(gt=0, lt=100)]
+    """Per cent of events that must be good."""
+    sli: Sli
+    """What makes an event good: it succeeded, it was fast, it was on time, a probe saw it."""
+    threshold: Duration | None = None
+    """Latency and freshness: the time within which an event is good; the edge of a bucket."""
+    window: Duration = timedelta(days=30)
+    """28d or 30d."""
+    min_bad_events: BadEvents = BadEvents()
+    """Bad events in the longer window below which nobody is paged, or told."""
+    description: str = ""
+    """What it means to a customer, in a sentence."""
+
+    @property
+    def budget(self) -> float:
+        """Share of events that may be bad."""
+        return round(1 - self.objective / 100, 9)
+
+
 class PagerDutyChannel(Model):
     """PagerDuty Events v2."""
 
@@ -199,6 +231,7 @@ class Inventory(Model):
     stores: tuple[Store, ...] = ()
     platform: tuple[PlatformPart, ...] = ()
     queues: tuple[Queue, ...] = ()
+    slos: tuple[Objective, ...] = ()
     alerts: Alerts
 
     @property
