@@ -78,6 +78,24 @@ async def test_the_webhooks_backlog_is_told() -> None:
     assert 12 == registry.get_sample_value("telegram_bot_webhook_pending_updates")
 
 
+async def test_a_webhook_that_somebody_else_set_is_told() -> None:
+    registry = CollectorRegistry()
+    calls = ApiCalls(registry)
+
+    async def ask(url: str) -> float | None:
+        info = SimpleNamespace(pending_update_count=0, url=url)
+        await calls(answering(info), None, a_call("getWebhookInfo"))
+        return registry.get_sample_value("telegram_bot_webhook_is_ours")
+
+    assert await ask("https://other.example/hook") is None  # nothing to compare with
+    ours = SimpleNamespace(__api_method__="setWebhook", url="https://bot.example/hook")
+    await calls(answering(True), None, ours)  # noqa: FBT003 - Telegram's answer
+
+    assert 1 == await ask("https://bot.example/hook")
+    assert 0 == await ask("https://other.example/hook")
+    assert 0 == await ask("")
+
+
 def an_update(age_s: float = 3) -> Any:  # noqa: ANN401 - aiogram's
     sent = datetime.now(UTC) - timedelta(seconds=age_s)  # noqa: TID251 - Telegram's clock
     return SimpleNamespace(event_type="message", message=SimpleNamespace(date=sent))

@@ -65,7 +65,8 @@ class ApiCalls:
     """An aiogram session middleware."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        made = families(registry)
+        self._families = made = families(registry)
+        self._webhook: str | None = None
         self._requests = made.counter(
             "telegram_api_requests_total",
             "Calls to the Telegram API by answer; `network` when there was none.",
@@ -105,9 +106,22 @@ class ApiCalls:
         finally:
             self._durations.labels(name).observe(perf_counter() - started)
             self._requests.labels(name, code).inc()
-        if name == "getWebhookInfo":
-            self._pending.set(getattr(answer, "pending_update_count", 0))
+        if name == "setWebhook":
+            self._webhook = str(method.url)
+        elif name == "getWebhookInfo":
+            self._note_webhook(answer)
         return answer
+
+    def _note_webhook(self, info: Any) -> None:  # noqa: ANN401 - aiogram's answer
+        self._pending.set(getattr(info, "pending_update_count", 0))
+        if self._webhook is not None:
+            # Made when there is something to compare: from the start it would say 0.
+            ours = self._families.gauge(
+                "telegram_bot_webhook_is_ours",
+                "1 while Telegram delivers to the webhook that this process set.",
+                across_processes="mostrecent",
+            )
+            ours.labels().set(getattr(info, "url", "") == self._webhook)
 
     async def _poll(self, make_request: Handle, bot: Any, method: Any) -> Any:  # noqa: ANN401
         global _last_poll  # noqa: PLW0603 - one bot per process polls

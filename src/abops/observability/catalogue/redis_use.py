@@ -292,7 +292,8 @@ def _without_ttl(where: Place) -> Alert:
             diagnosis=(
                 "Which names they have (DB: the digits of the label `db`):\n\n```\n"
                 "redis-cli -h HOST -n DB --scan --count 1000 | head -2000 |"
-                " sed 's/[0-9a-f-]\\{8,\\}/ID/g' | sort | uniq -c | sort -rn | head\nredis-cli -h HOST -n DB ttl KEY\n```\n"
+                " sed 's/[0-9a-f-]\\{8,\\}/ID/g' | sort | uniq -c | sort -rn | head\n"
+                "redis-cli -h HOST -n DB ttl KEY\n```\n"
                 "`celery-task-meta-*` without a time to live: result_expires is off."
             ),
             mitigation=(
