@@ -14,9 +14,9 @@ env: ## make the two Python environments from their locks
 	@tools/bootstrap .venv requirements/dev.txt . packages/abops-instrument
 	@tools/bootstrap workload/.venv workload/requirements.txt packages/abops-instrument
 
-up: env ## install what is missing and start the whole platform on this machine
-	@$(ABOPS) tools install --profile up
-	@$(ABOPS) stack up
+up: env ## install what is missing and start the whole platform on this machine (LOGS=1: with searchable logs)
+	@$(ABOPS) tools install --profile up $(if $(LOGS),--profile logs)
+	@$(ABOPS) stack up $(if $(LOGS),--logs)
 
 down: env ## stop it: no process, socket or mount is left
 	@$(ABOPS) stack down

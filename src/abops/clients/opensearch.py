@@ -70,6 +70,12 @@ class OpenSearch:
         """Return green, yellow or red."""
         return str(self._ask("GET", "/_cluster/health")["status"])
 
+    def disk_used_ratio(self) -> float:
+        """Return how full the fullest disk of the store is, from 0 to 1."""
+        nodes = self._ask("GET", "/_nodes/stats/fs")["nodes"].values()
+        totals = [node["fs"]["total"] for node in nodes]
+        return max((1 - t["available_in_bytes"] / t["total_in_bytes"] for t in totals), default=0.0)
+
     def search(self, streams: Sequence[str], body: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a search; streams that do not exist are empty."""
         path = f"/{','.join(streams)}/_search"

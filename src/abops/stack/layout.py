@@ -63,6 +63,11 @@ class Layout:
         return self.state / "ports.json"
 
     @property
+    def logs_file(self) -> Path:
+        """Return the file whose presence says that the log path was asked for."""
+        return self.state / "logs.on"
+
+    @property
     def state_file(self) -> Path:
         """Return the file with the last known state of every part."""
         return self.state / "state.json"

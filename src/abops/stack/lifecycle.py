@@ -44,7 +44,12 @@ class SupervisorError(OpsError):
 
 
 def bring_up(
-    layout: Layout, clock: Clock, *, free_ports: bool = False, report: Report
+    layout: Layout,
+    clock: Clock,
+    *,
+    free_ports: bool = False,
+    logs: bool | None = None,
+    report: Report,
 ) -> tuple[PartStatus, ...]:
     """Start what does not run, wait until everything has settled, and return every part's status.
 
@@ -52,11 +57,13 @@ def bring_up(
     """
     make_state_folder(layout)
     with _lock(layout):
-        site = prepare(layout, free_ports=free_ports)
+        site = prepare(layout, free_ports=free_ports, logs=logs)
         changed = write_config(site)
         kept = _running_version(layout)
-        if kept is not None and kept != version(declare_parts(site)):
+        parts = declare_parts(site)
+        if kept is not None and kept != version(parts):
             _hand_over(layout)
+            _end_undeclared(layout, frozenset(part.name for part in parts))
         if kept is None or not is_running(layout):
             _start_supervisor(layout, clock)
     ask(layout.control_socket, Request("ensure"))
@@ -84,6 +91,14 @@ def _hand_over(layout: Layout) -> None:
         ask(layout.control_socket, Request("handover"))
     if identity is not None and processes.wait_for_end([identity], HANDOVER_S):
         processes.end([identity], signal.SIGKILL, HANDOVER_S)  # the parts live on
+
+
+def _end_undeclared(layout: Layout, declared: frozenset[str]) -> None:
+    """Stop what is no longer part of the stack: nobody would keep it, or stop it."""
+    for name, record in read_records(layout).items():
+        if name not in declared:
+            processes.end([record.identity], record.stop_signal, record.stop_grace_s)
+            remove_record(layout, name)
 
 
 def _start_supervisor(layout: Layout, clock: Clock) -> None:
@@ -119,6 +134,7 @@ def apply_changes(layout: Layout, changed: frozenset[str]) -> None:
         "jaeger": "jaeger.yml",
         "channels": "channels.json",
         "alerts": "endpoints.json",
+        "rsyslog": "rsyslog.conf",
     }
     for part, prefix in readers.items():
         if any(name.startswith(prefix) for name in changed):

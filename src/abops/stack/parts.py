@@ -8,6 +8,7 @@ import msgspec
 
 from abops.stack.part import Part
 from abops.stack.parts_alerts import alerting
+from abops.stack.parts_logs import logging
 from abops.stack.parts_monitoring import monitoring
 from abops.stack.parts_stores import stores
 from abops.stack.parts_workload import workload
@@ -18,7 +19,13 @@ from abops.stack.tools import ToolMissingError
 
 def declare_parts(site: Site) -> tuple[Part, ...]:
     """Return every part of the stack."""
-    return (*stores(site), *workload(site), *monitoring(site), *alerting(site))
+    return (
+        *stores(site),
+        *workload(site),
+        *monitoring(site),
+        *logging(site),
+        *alerting(site),
+    )
 
 
 def fingerprint(part: Part) -> str:

@@ -47,6 +47,7 @@ def _alerts(site: Site) -> Part:
             *("--inbox-url", site.url("channels-inbox")),
             *("--prometheus", site.url("prometheus")),
             *("--jaeger", site.url("jaeger")),
+            *(("--logs", site.url("opensearch")) if site.logs else ()),
         ),
         cwd=site.layout.root,
         check=HttpCheck(port, "/readyz"),

@@ -39,6 +39,8 @@ DEFAULTS: Mapping[str, int] = {
     "jaeger-health": 13133,
     "jaeger-metrics": 8888,
     "jaeger-spanmetrics": 8890,
+    "opensearch": 9200,
+    "opensearch-transport": 9300,
     "alerts": 9600,
     "channels-inbox": 9610,
     "channels-slack": 9611,

@@ -42,8 +42,11 @@ def make_state_folder(layout: Layout) -> None:
         folder.chmod(0o700)
 
 
-def prepare(layout: Layout, *, free_ports: bool = False) -> Site:
-    """Choose ports, make secrets and PostgreSQL's folder; running it again changes nothing."""
+def prepare(layout: Layout, *, free_ports: bool = False, logs: bool | None = None) -> Site:
+    """Choose ports, make secrets and PostgreSQL's folder; running it again changes nothing.
+
+    `logs` turns the log path on or off; None leaves it as it was chosen.
+    """
     inventory = load_inventory(layout.root / INVENTORY_FILE)
     kept = read_ports(layout.ports_file)
     ports = choose_ports(
@@ -54,11 +57,20 @@ def prepare(layout: Layout, *, free_ports: bool = False) -> Site:
     )
     if ports != kept:
         write_ports(layout.ports_file, ports)
-    site = Site(layout, ports)
+    if logs is not None:
+        _choose_logs(layout, on=logs)
+    site = Site(layout, ports, logs=layout.logs_file.is_file())
     make_credentials(layout.secrets, slack_url=site.url("channels-slack"))
     cluster.place_home(layout)
     cluster.write_access(site)
     return site
+
+
+def _choose_logs(layout: Layout, *, on: bool) -> None:
+    if on:
+        write_atomic(layout.logs_file, "The log path was asked for: abops stack up --logs\n")
+    else:
+        layout.logs_file.unlink(missing_ok=True)
 
 
 def default_ports(inventory: Inventory, *, free_ports: bool = False) -> dict[str, int]:

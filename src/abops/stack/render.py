@@ -13,6 +13,7 @@ from abops.inventory.load import load_inventory
 from abops.inventory.model import Inventory
 from abops.kernel.errors import OpsError
 from abops.kernel.files import write_atomic
+from abops.observability.logs.rsyslog import ShipperPlace, rsyslog_config
 from abops.observability.targets import target_files
 from abops.stack.channels.config import ChannelConfig
 from abops.stack.layout import INVENTORY_FILE
@@ -82,6 +83,8 @@ def write_config(site: Site) -> frozenset[str]:
         "jaeger.yml": jaeger_config(site),
         **prometheus_files(site, inventory),
     }
+    if site.logs:
+        files["rsyslog.conf"] = rsyslog_config(inventory, shipper_place(site))
     kept = {site.layout.config / name for name in files}
     for old in (site.layout.config / "prometheus").rglob("*.yml"):
         if old not in kept:
@@ -137,6 +140,17 @@ def jaeger_config(site: Site) -> str:
         metrics=site.port("jaeger-metrics"),
         otlp_grpc=site.port("jaeger-otlp-grpc"),
         otlp_http=site.port("jaeger-otlp-http"),
+    )
+
+
+def shipper_place(site: Site) -> ShipperPlace:
+    """Return where rsyslog finds the parts' logs, keeps its queue, and sends the lines."""
+    return ShipperPlace(
+        ENVIRONMENT,
+        logs=str(site.layout.logs),
+        state=str(site.data("rsyslog")),
+        host=HOST,
+        port=site.port("opensearch"),
     )
 
 

@@ -24,6 +24,8 @@ class Site:
 
     layout: Layout
     ports: Mapping[str, int]
+    logs: bool = False
+    """Whether the log path runs here."""
 
     @property
     def postgres_home(self) -> Path:
@@ -58,4 +60,4 @@ class Site:
 
 def load_site(layout: Layout) -> Site:
     """Return the site as the last `up` prepared it."""
-    return Site(layout, read_ports(layout.ports_file))
+    return Site(layout, read_ports(layout.ports_file), logs=layout.logs_file.is_file())

@@ -31,8 +31,13 @@ def group() -> None:
 
 @group.command()
 @click.option("--free-ports", is_flag=True, help="On the first start: no default port is taken.")
+@click.option(
+    "--logs/--no-logs",
+    default=None,
+    help="With or without searchable logs (OpenSearch, 0.7 GB); as last time by default.",
+)
 @output_option
-def up(*, free_ports: bool, output: str) -> None:
+def up(*, free_ports: bool, logs: bool | None, output: str) -> None:
     """Start everything that does not run, and wait until it is healthy."""
     from abops.stack.layout import find_layout
     from abops.stack.lifecycle import bring_up
@@ -40,7 +45,7 @@ def up(*, free_ports: bool, output: str) -> None:
     clock = SystemClock()
     began = clock.monotonic()
     layout = find_layout()
-    statuses = bring_up(layout, clock, free_ports=free_ports, report=_progress)
+    statuses = bring_up(layout, clock, free_ports=free_ports, logs=logs, report=_progress)
     show(_rows(statuses, output), output)
     bad = [s for s in statuses if s.state not in {"ready", "done"} and not s.optional]
     for status in statuses:

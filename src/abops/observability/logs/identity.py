@@ -41,10 +41,18 @@ def document_id(part: str, line: Line) -> str:
     return f"{part}:{line.offset}:{hash64(line.text)}"
 
 
-def read_lines(file: Path) -> Iterator[Line]:
-    """Yield the complete lines of a file; empty ones count as none, as in the shipper."""
-    offset = 0
+def read_lines(file: Path, *, last_bytes: int | None = None) -> Iterator[Line]:
+    """Yield the complete lines of a file; empty ones count as none, as in the shipper.
+
+    With `last_bytes` only those that begin in that many bytes at the end.
+    """
     with file.open("rb") as stream:
+        offset = 0
+        if last_bytes is not None and (size := stream.seek(0, 2)) > last_bytes:
+            offset = size - last_bytes
+            stream.seek(offset)
+            offset += len(stream.readline())  # the rest of a line that begins before
+        stream.seek(offset)
         for raw in stream:
             if not raw.endswith(b"\n"):
                 return  # being written

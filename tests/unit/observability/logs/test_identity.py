@@ -38,6 +38,13 @@ def test_lines_have_the_place_of_their_first_byte_and_empty_ones_are_none(tmp_pa
     assert [Line(0, "é".encode()), Line(4, b"b")] == list(read_lines(file))
 
 
+def test_the_end_of_a_file_begins_with_a_whole_line(tmp_path: Path) -> None:
+    file = tmp_path / "api.log"
+    file.write_bytes(b"one\ntwo\nthree\n")
+    assert [Line(8, b"three")] == list(read_lines(file, last_bytes=8))
+    assert [0, 4, 8] == [line.offset for line in read_lines(file, last_bytes=99)]
+
+
 def test_a_line_that_is_too_long_is_cut_as_the_shipper_cuts_it(tmp_path: Path) -> None:
     file = tmp_path / "api.log"
     file.write_bytes(b"x" * (MAX_LINE_BYTES + 5) + b"\nb\n")

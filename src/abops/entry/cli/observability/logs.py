@@ -153,6 +153,30 @@ def setup(file: Path, url: str | None) -> None:
     click.echo("pipeline and template are in place", err=True)
 
 
+@group.command()
+@click.option("--folder", type=click.Path(path_type=Path), required=True, help="The log files.")
+@click.option("--env", default="local", show_default=True, help="Environment of the files.")
+@click.option("--dead-letters", type=click.Path(path_type=Path), required=True)
+@click.option("--metrics", type=click.Path(path_type=Path), help="File for node-exporter to read.")
+@_store_option
+@inventory_option
+def keep(file: Path, url: str | None, **place: Any) -> None:  # noqa: ANN401 - click's own
+    """Look after the log path until stopped: metrics, the hourly comparison, the daily job."""
+    import signal
+    import threading
+
+    from abops.inventory.load import load_inventory
+    from abops.workflows.log_keeper import LogKeeper, Place
+
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: over.set())
+    keeper = LogKeeper(
+        _store(url), load_inventory(file), Place(**place), clock=SystemClock(), tell=click.echo
+    )
+    keeper.run(over)
+
+
 def _store(url: str | None) -> "OpenSearch":
     from abops.clients.opensearch import OpenSearch
 
