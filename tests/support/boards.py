@@ -11,7 +11,13 @@ GAP_S = (1800.0, 2700.0)
 """Where the API's requests have no samples: seconds before the end."""
 
 
-def a_panel(number: int, kind: str, title: str, expr: str = "", **more: Any) -> dict[str, Any]:
+def a_panel(
+    number: int,
+    kind: str,
+    title: str,
+    expr: str = "",
+    **more: Any,  # noqa: ANN401 - any field
+) -> dict[str, Any]:
     """Return a panel as Grafana writes it."""
     defaults: dict[str, Any] = {"unit": "short", "noValue": "no data: nothing was measured"}
     defaults |= more.pop("defaults", {})
@@ -46,7 +52,7 @@ def limits(*steps: tuple[float, str], base: str = "green") -> dict[str, Any]:
     return {"mode": "absolute", "steps": all_steps}
 
 
-def a_board(*panels: dict[str, Any], **more: Any) -> dict[str, Any]:
+def a_board(*panels: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
     """Return a board as Grafana writes it."""
     variables = [
         {"name": "datasource", "type": "datasource", "query": "prometheus"},

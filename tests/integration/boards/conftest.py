@@ -1,6 +1,5 @@
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +18,7 @@ def end() -> float:
 
 @pytest.fixture(scope="session")
 def prometheus(tmp_path_factory: pytest.TempPathFactory, end: float) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("boards") / "data"
+    folder = tmp_path_factory.mktemp("boards") / "data"
     write_past(folder, a_past(end), start=end - 3 * 3600, end=end, step=STEP_S)
     with start_prometheus(folder) as server:
         yield server

@@ -11,12 +11,11 @@ import pytest
 
 from abops.entry.web.app import create_app
 from abops.entry.web.observe import Sources
-from support.boards import GAP_S, UID, a_board, a_panel, write_board
+from support.boards import GAP_S, UID, a_board, a_panel, a_past, write_board
 from support.browser import Console, serving
 from support.console import MemoryService
+from support.history import start_prometheus, write_past
 from support.servers import Server, free_port
-
-NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def console(prometheus: Server, boards: Path) -> Iterator[Console]:
         yield console
 
 
-def ask(console: Console, end: float, uid: str = UID, **more: Any) -> dict[Any, dict[str, Any]]:
+def ask(console: Console, end: float, uid: str = UID, **more: Any) -> dict[Any, dict[str, Any]]:  # noqa: ANN401 - any field
     """Return the answers by panel, the annotations by their name."""
     question = {"from": str(int(end - 3600)), "to": str(int(end))} | more
     response = httpx2.post(
@@ -142,7 +141,7 @@ def test_the_list_names_the_boards_and_a_bad_file_hurts_no_other(
 ) -> None:
     (boards / "bad.json").write_text('{"title": 1}')
     (found,) = httpx2.get(f"{console.url}/api/dashboards").json()
-    assert (UID, "Small", 13) == (found["uid"], found["title"], found["panels"])
+    assert (UID, "Small", 12) == (found["uid"], found["title"], found["panels"])
     page = httpx2.get(f"{console.url}/dashboards").text
     assert "Small" in page
     assert "bad.json" in page
@@ -169,12 +168,8 @@ def test_without_scripts_the_page_has_the_values(console: Console) -> None:
 
 
 def test_a_silent_prometheus_is_told_and_the_last_answer_comes_with_its_age(
-    tmp_path: Path, boards: Path, end: float, prometheus: Server
+    tmp_path: Path, boards: Path, end: float
 ) -> None:
-    from support.boards import a_past  # noqa: PLC0415
-    from support.history import start_prometheus, write_past  # noqa: PLC0415
-
-    del prometheus
     folder = tmp_path / "data"
     write_past(folder, a_past(end), start=end - 1800, end=end, step=60)
     port = free_port()
