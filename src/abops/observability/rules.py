@@ -9,6 +9,7 @@ import yaml
 from abops.inventory.model import Inventory
 from abops.kernel.quantities import format_duration
 from abops.observability.catalogue.alert import Alert
+from abops.observability.catalogue.fastapi import fastapi_alerts
 from abops.observability.catalogue.postgres import postgres_alerts
 from abops.observability.catalogue.probes import probe_alerts
 from abops.observability.catalogue.recordings import recordings
@@ -29,6 +30,7 @@ def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
         *telemetry_alerts(inventory),
         *postgres_alerts(inventory),
         *redis_alerts(inventory),
+        *fastapi_alerts(inventory),
     )
 
 

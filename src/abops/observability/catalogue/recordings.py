@@ -9,6 +9,8 @@ from abops.inventory.model import Inventory
 from abops.observability.catalogue.recording import Recording
 
 WINDOW = "5m"
+FILESYSTEMS = 'fstype!~"tmpfs|overlay|squashfs|ramfs|devtmpfs"'
+"""What lies on a disk."""
 _OWN_ROUTES = 'http_route!~"/health|/ready|/metrics"'
 """Health checks succeed while everything else fails: they are in no ratio."""
 
@@ -171,6 +173,14 @@ def _resources(own: str) -> dict[str, str]:
             f"{local} (rate(process_cpu_seconds_total{{{own}}}[{WINDOW}]))",
         ),
         cpu_limit: _either(_container(cores, "sum"), f"{local} (abops_stack_cpu_limit_cores)"),
+        "service_resource:saturation:ratio": _either(
+            _resource(f"service:cpu_cores:rate5m / ({cpu_limit} > 0)", "cpu"),
+            _resource(
+                'max by (env, service) (db_client_connection_count{state="used"}'
+                " / ignoring (state) (db_client_connection_max > 0))",
+                "connections",
+            ),
+        ),
         "service:cpu_throttled:ratio": (
             _container(f"rate(container_cpu_cfs_throttled_periods_total[{WINDOW}])", "sum")
             + " / ("
@@ -205,6 +215,10 @@ def _either(cluster: str, local: str) -> str:
     return f"{cluster} or {local}"
 
 
+def _resource(expr: str, name: str) -> str:
+    return f'label_replace({expr}, "resource", "{name}", "", "")'
+
+
 def _container(expr: str, operation: str) -> str:
     named = f'label_replace({expr}, "service", "$1", "container", "(.+)")'
     return f"{operation} by (env, service) ({named})"
@@ -217,7 +231,8 @@ def _pod(expr: str) -> str:
 
 
 def _nodes() -> dict[str, str]:
-    filesystems = 'fstype!~"tmpfs|overlay|squashfs|ramfs|devtmpfs"'
+    errors = "rate(node_network_{way}_errs_total[5m])"
+    packets = "rate(node_network_{way}_packets_total[5m])"
     return {
         "node:cpu:ratio": (
             f'1 - avg by (env, instance) (rate(node_cpu_seconds_total{{mode="idle"}}[{WINDOW}]))'
@@ -228,11 +243,31 @@ def _nodes() -> dict[str, str]:
         ),
         "node:disk:ratio": (
             "max by (env, instance, mountpoint) (1 -"
-            f" node_filesystem_avail_bytes{{{filesystems}}}"
-            f" / (node_filesystem_size_bytes{{{filesystems}}} > 0))"
+            f" node_filesystem_avail_bytes{{{FILESYSTEMS}}}"
+            f" / (node_filesystem_size_bytes{{{FILESYSTEMS}}} > 0))"
+        ),
+        "node:inodes:ratio": (
+            "max by (env, instance, mountpoint) (1 -"
+            f" node_filesystem_files_free{{{FILESYSTEMS}}}"
+            f" / (node_filesystem_files{{{FILESYSTEMS}}} > 0))"
         ),
         "node:disk_busy:ratio": (
             f"max by (env, instance) (rate(node_disk_io_time_seconds_total[{WINDOW}]))"
+        ),
+        "node:io_waiting:ratio": (
+            f"max by (env, instance) (rate(node_pressure_io_waiting_seconds_total[{WINDOW}]))"
+        ),
+        "node:conntrack:ratio": (
+            "max by (env, instance)"
+            " (node_nf_conntrack_entries / (node_nf_conntrack_entries_limit > 0))"
+        ),
+        "node:open_files:ratio": (
+            "max by (env, instance) (node_filefd_allocated / (node_filefd_maximum > 0))"
+        ),
+        "node:network_errors:ratio": (
+            "max by (env, instance, device) ("
+            f"({errors.format(way='receive')} + {errors.format(way='transmit')})"
+            f" / ({packets.format(way='receive')} + {packets.format(way='transmit')} > 0))"
         ),
     }
 

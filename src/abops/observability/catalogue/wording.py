@@ -24,7 +24,9 @@ def duration(seconds: float) -> str:
 
 
 def amount(value: float) -> str:
-    """Do what `humanize` does, for one and more."""
+    """Do what `humanize` does, for a thousandth and more."""
+    if 0 < value < 1:
+        return f"{value * _THOUSAND:.4g}m"
     return _scaled(value, _THOUSAND, ("", "k", "M", "G", "T"))
 
 
