@@ -69,7 +69,8 @@ def _with_end(indices: tuple[Backing, ...]) -> list[tuple[Backing, datetime | No
     """Return each index with the moment its stream went on elsewhere: its youngest line's."""
     ordered = sorted(indices, key=lambda index: (index.stream, index.created, index.name))
     pairs: list[tuple[Backing, datetime | None]] = []
-    for index, after in zip(ordered, [*ordered[1:], None], strict=True):
+    followers = [*ordered, None][1:]
+    for index, after in zip(ordered, followers, strict=True):
         follows = after is not None and after.stream == index.stream and not index.writes
         pairs.append((index, after.created if follows and after else None))
     return pairs

@@ -28,6 +28,10 @@ def test_a_large_index_is_rolled_over_early() -> None:
     assert ("logs-analyticbot.api-local",) == plan([large], NOON).roll
 
 
+def test_a_store_without_indices_needs_nothing() -> None:
+    assert Plan((), ()) == plan([], NOON)
+
+
 def test_an_empty_index_is_not_rolled_over() -> None:
     assert () == plan([an_index(days=9, lines=0, writes=True)], NOON).roll
 
