@@ -4,6 +4,7 @@ The files are the truth. What the store lacks of them is sent again under the id
 shipper gives it, so that it does not matter who comes first, or how often.
 """
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -27,6 +28,8 @@ from abops.observability.logs.templates import setup_calls
 from abops.stack.logs import files_of
 
 LINES_AT_ONCE = 2_000
+ON_THEIR_WAY_S = 1.5
+"""Longer than the shipper takes from the file to the store."""
 
 
 class FileCount(Struct, frozen=True):
@@ -57,31 +60,55 @@ def reconcile(
     store: OpenSearch, inventory: Inventory, folder: Path, env: str, *, send: bool
 ) -> Iterator[FileCount]:
     """Compare every file with its stream, file by file; with `send`, make good what is missing."""
-    store.refresh(stream_pattern(inventory, env=env))
+    arrival = _Arrival(store, stream_pattern(inventory, env=env))
     for source in sources(inventory):
         stream = stream_of(inventory, source.part, env)
         for file in files_of(folder, source.part):
-            yield _compare(store, source, env, stream, file, send=send)
+            yield _compare(store, source, env, stream, file, send=send, arrival=arrival)
+
+
+class _Arrival:
+    """Lets lines that are on their way arrive, once: they are not missing."""
+
+    def __init__(self, store: OpenSearch, pattern: str) -> None:
+        self._store = store
+        self._pattern = pattern
+        self._waited = False
+        store.refresh(pattern)
+
+    def wait(self) -> None:
+        if not self._waited:
+            time.sleep(ON_THEIR_WAY_S)
+            self._store.refresh(self._pattern)
+            self._waited = True
 
 
 def _compare(  # noqa: PLR0913 - what one file and its stream are
-    store: OpenSearch, source: Source, env: str, stream: str, file: Path, *, send: bool
+    store: OpenSearch,
+    source: Source,
+    env: str,
+    stream: str,
+    file: Path,
+    *,
+    send: bool,
+    arrival: _Arrival,
 ) -> FileCount:
     count, missing, sent = 0, 0, 0
     refused: list[Refusal] = []
     lines = read_lines(file)
     while batch := list(islice(lines, LINES_AT_ONCE)):
         by_id = {document_id(source.part, line): line for line in batch}
-        lacking = sorted(
-            by_id.keys() - store.existing(stream, by_id), key=lambda i: by_id[i].offset
-        )
+        lacking = by_id.keys() - store.existing(stream, by_id)
+        if lacking:
+            arrival.wait()
+            lacking -= store.existing(stream, lacking)
         count += len(batch)
         missing += len(lacking)
         if send and lacking:
             written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
             documents = [
                 Document(stream, name, _content(source, env, by_id[name], written))
-                for name in lacking
+                for name in sorted(lacking, key=lambda name: by_id[name].offset)
             ]
             failed = store.create(documents, pipeline=PIPELINE)
             refused += failed
