@@ -9,13 +9,17 @@ import yaml
 from abops.inventory.model import Inventory
 from abops.kernel.quantities import format_duration
 from abops.observability.catalogue.alert import Alert
+from abops.observability.catalogue.blackbox import edge_alerts
 from abops.observability.catalogue.fastapi import fastapi_alerts
+from abops.observability.catalogue.node import node_alerts
 from abops.observability.catalogue.postgres import postgres_alerts
 from abops.observability.catalogue.probes import probe_alerts
 from abops.observability.catalogue.recordings import recordings
 from abops.observability.catalogue.redis import redis_alerts
 from abops.observability.catalogue.telemetry import telemetry_alerts
 from abops.observability.catalogue.telling import telling_alerts
+from abops.observability.slo.groups import PREFIX as SLO_PREFIX
+from abops.observability.slo.groups import slo_alerts, slo_groups
 
 PAGING = frozenset({"probes", "telling"})
 """Groups that page within 30 s: evaluated every 5 s."""
@@ -30,7 +34,10 @@ def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
         *telemetry_alerts(inventory),
         *postgres_alerts(inventory),
         *redis_alerts(inventory),
+        *node_alerts(inventory),
+        *edge_alerts(inventory),
         *fastapi_alerts(inventory),
+        *slo_alerts(inventory),
     )
 
 
@@ -59,7 +66,7 @@ def recording_rules(inventory: Inventory) -> str:
 
 def alert_rules(inventory: Inventory) -> str:
     """Return advanced-alerts.yml."""
-    alerts = catalogue(inventory)
+    alerts = [one for one in catalogue(inventory) if not one.group.startswith(SLO_PREFIX)]
     groups = [
         {
             "name": group,
@@ -67,6 +74,25 @@ def alert_rules(inventory: Inventory) -> str:
             "rules": [rule(alert, inventory) for alert in alerts if alert.group == group],
         }
         for group in dict.fromkeys(alert.group for alert in alerts)
+    ]
+    return yaml.safe_dump({"groups": groups}, sort_keys=False, width=120)
+
+
+def slo_rules(inventory: Inventory) -> str:
+    """Return slo.yml."""
+    groups = [
+        {
+            "name": group.name,
+            "interval": format_duration(group.every),
+            "rules": [
+                *(
+                    {"record": one.record, "expr": one.expr, "labels": one.labels}
+                    for one in group.recordings
+                ),
+                *(rule(alert, inventory) for alert in group.alerts),
+            ],
+        }
+        for group in slo_groups(inventory)
     ]
     return yaml.safe_dump({"groups": groups}, sort_keys=False, width=120)
 

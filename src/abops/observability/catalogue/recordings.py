@@ -231,8 +231,8 @@ def _pod(expr: str) -> str:
 
 
 def _nodes() -> dict[str, str]:
-    errors = "rate(node_network_{way}_errs_total[5m])"
-    packets = "rate(node_network_{way}_packets_total[5m])"
+    errors = f"rate(node_network_{{way}}_errs_total[{WINDOW}])"
+    packets = f"rate(node_network_{{way}}_packets_total[{WINDOW}])"
     return {
         "node:cpu:ratio": (
             f'1 - avg by (env, instance) (rate(node_cpu_seconds_total{{mode="idle"}}[{WINDOW}]))'
