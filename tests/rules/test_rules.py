@@ -12,6 +12,7 @@ from abops.inventory.load import load_inventory
 from abops.observability import promtests
 from abops.observability.catalogue.alert import Alert
 from abops.observability.rules import catalogue
+from abops.observability.slo.groups import PREFIX
 from abops.stack.tools import find_tool
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +132,7 @@ def test_promtool_accepts_the_committed_configuration_and_rules() -> None:
     )
     said = promtool.check("check", "rules", str(rules))
 
-    assert f"{len(ALERTS)} rules found" in said
+    assert f"{len([a for a in ALERTS if not a.group.startswith(PREFIX)])} rules found" in said
 
 
 def test_amtool_accepts_the_committed_routes() -> None:

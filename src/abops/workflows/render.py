@@ -12,7 +12,7 @@ from abops.observability.boards import boards
 from abops.observability.boards.grafana import grafana_json
 from abops.observability.boards.provisioning import provisioning
 from abops.observability.logs.files import commented_files, json_files
-from abops.observability.rules import alert_rules, recording_rules
+from abops.observability.rules import alert_rules, recording_rules, slo_rules
 from abops.observability.runbooks import runbooks
 from abops.observability.scrape import blackbox_config, prometheus_config
 
@@ -38,6 +38,7 @@ def rendered(inventory: Inventory) -> dict[Path, str]:
         MONITORING / "prometheus/prometheus.yml": prometheus_config(inventory),
         MONITORING / "prometheus/blackbox.yml": blackbox_config(inventory),
         MONITORING / "prometheus/rules/recording.yml": recording_rules(inventory),
+        MONITORING / "prometheus/rules/slo.yml": slo_rules(inventory),
         MONITORING / "prometheus/rules/advanced-alerts.yml": alert_rules(inventory),
         **{MONITORING / "grafana/provisioning" / n: t for n, t in provisioning().items()},
         MONITORING / "alertmanager/routes.yml": alertmanager_config(inventory, Endpoints()),

@@ -35,3 +35,5 @@ class Recording(Struct, frozen=True):
     step: timedelta = timedelta(seconds=14)
     """Between two samples of a case. Rules are evaluated every 15 s, so no sample lies on the
     edge of a range: whether the edge belongs to it differs between Prometheus 2 and 3."""
+    labels: dict[str, str] = {}
+    """Labels that the rule gives the series."""
