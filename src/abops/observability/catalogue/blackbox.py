@@ -159,8 +159,8 @@ def _webhook(where: Place) -> Alert:
                 "Leaked: revoke it now with @BotFather (`/revoke`), put the new one into the"
                 " secret, restart the bot. Otherwise stop the other process, then have the bot set"
                 " its own webhook again:\n\n```\nabops stack restart bot\n```\nDo not set it by"
-                " hand while the other one still runs: it takes it back. Updates wait at Telegram for"
-                " 24 hours; nothing is lost if it is quick."
+                " hand while the other one still runs: it takes it back. Updates wait at Telegram"
+                " for 24 hours: nothing is lost until then."
             ),
         ),
         cases=around(
