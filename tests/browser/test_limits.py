@@ -1,20 +1,15 @@
 """What every page keeps to: weight, own sources only, accessible, fit for a phone."""
 
-from pathlib import Path
-from typing import Any
-
-import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from abops.alerts.model import Delivery, Member, Readiness, TimelineEntry
 from abops.kernel.clock import SystemClock
-from support.browser import DESK, PHONE, Console, OpenPage
+from support.browser import DESK, PHONE, Console, OpenPage, findings
 from support.console import MemoryService, a_detail, an_alert, an_incident
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 PAGES = {
     "incidents": "/incidents",
     "incident": "/incidents/42",
@@ -27,18 +22,6 @@ PAGES = {
     "missing": "/incidents/999",
 }
 BUDGET_BYTES = 200 * 1024
-
-
-def findings(page: Page) -> list[str]:
-    """Return axe-core's serious and critical findings."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    result: dict[str, Any] = page.evaluate("axe.run()")
-    return [
-        f"{found['impact']}: {found['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
-        for found in result["violations"]
-        if found["impact"] in {"serious", "critical"}
-        for node in found["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

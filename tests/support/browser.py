@@ -8,8 +8,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
+import axe_playwright_python
 import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -20,6 +22,7 @@ from support.servers import free_port, wait_until
 T = TypeVar("T")
 OpenPage = Callable[..., Page]
 DESK, PHONE = (1440, 900), (390, 844)
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 FLAGS = (
     "--no-sandbox",  # tests run as root; the pages are our own
     "--disable-gpu",
@@ -99,3 +102,15 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def findings(page: Page) -> list[str]:
+    """Return axe-core's serious and critical findings."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    result: dict[str, Any] = page.evaluate("axe.run()")
+    return [
+        f"{found['impact']}: {found['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+        for found in result["violations"]
+        if found["impact"] in {"serious", "critical"}
+        for node in found["nodes"]
+    ]

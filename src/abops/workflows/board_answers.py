@@ -13,7 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from abops.clients.answers import Answers
-from abops.clients.prometheus_queries import PrometheusError, PrometheusQueries, Series
+from abops.clients.prometheus_queries import (
+    AnswerTooLargeError,
+    PrometheusError,
+    PrometheusQueries,
+    QueryRefusedError,
+    Series,
+)
 from abops.kernel.clock import Clock
 from abops.observability.panels.model import (
     Annotation,
@@ -122,19 +128,31 @@ class BoardAnswers:
         try:
             answer = await self._fresh(question, panel)
         except PrometheusError as error:
-            kept = self._last.last(key)
-            if kept is None:
-                return PanelAnswer(panel.id, "error", self._ms(begun), error=_words(error))
-            return replace(
-                kept[0],
-                status="stale",
-                age_s=round(kept[1]),
+            failed = PanelAnswer(
+                panel.id,
+                "error",
+                self._ms(begun),
                 error=_words(error),
-                ms=self._ms(begun),
+                is_silent=not isinstance(error, (QueryRefusedError, AnswerTooLargeError)),
             )
+            return self._bridged(failed, key)
         answer = replace(answer, ms=self._ms(begun))
         self._last.keep(key, answer)
         return answer
+
+    def _bridged(self, failed: PanelAnswer, key: tuple[object, ...]) -> PanelAnswer:
+        """Return the last good answer in place of a failed one, when Prometheus is silent."""
+        kept = self._last.last(key)
+        if kept is None or not failed.is_silent:
+            return failed
+        return replace(
+            kept[0],
+            status="stale",
+            age_s=round(kept[1]),
+            error=failed.error,
+            is_silent=True,
+            ms=failed.ms,
+        )
 
     def _ms(self, begun: float) -> int:
         return round((self._clock.monotonic() - begun) * 1000)

@@ -151,6 +151,8 @@ class PanelAnswer(Struct, frozen=True, omit_defaults=True):
     table: Table | None = None
     note: str = ""
     error: str = ""
+    is_silent: bool = False
+    """True: Prometheus gave no answer at all; the question may be a good one."""
     age_s: int = 0
     """Seconds since Prometheus gave this answer, when it is not a fresh one."""
 

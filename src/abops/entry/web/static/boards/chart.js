@@ -7,7 +7,7 @@ import { figure, shown } from "./units.js";
 const SYNC = "board";
 const FONT = '11px system-ui, sans-serif';
 const LIMIT_IS_NEAR = 2;      // a limit up to twice the largest value is on the chart
-const HEADROOM = 1.08;
+const HEADROOM = 1.1;
 const SMALLEST_DRAG_PX = 8;
 const DAY_S = 86400;
 const BYTES = Array.from({ length: 50 }, (_, power) => 2 ** power);
@@ -101,7 +101,7 @@ export class Chart {
 
   timeAxis() {
     return {
-      stroke: color("muted"), font: FONT, size: 26, gap: 4, space: 64,
+      stroke: color("muted"), font: FONT, size: 28, gap: 7, space: 64,
       grid: { stroke: color("line"), width: 1 }, ticks: { show: false },
       values: (_, splits, _axis, _space, step) => splits.map((at) => (step >= DAY_S || at % DAY_S === 0 ? day(at) : clock(at))),
     };

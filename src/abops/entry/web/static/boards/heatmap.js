@@ -30,7 +30,7 @@ export class Heatmap {
     const { start, end } = this.context;
     this.times.replaceChildren(...[0, 0.5, 1].map((part) => element("span", {}, clock(start + (end - start) * part))));
     const busiest = this.rows.reduce((a, b) => (sum(b) > sum(a) ? b : a), this.rows[0]);
-    this.summary = `Most took up to ${this.bound(busiest)}; the darkest cell is ${figure(this.most, "short")} a second.`;
+    this.summary = `Most often up to ${this.bound(busiest)}; the darkest cell is ${figure(this.most, "short")} a second.`;
     this.told.textContent = this.summary;
     this.canvas.setAttribute("aria-label", `${this.settings.title}, a heat map. ${this.summary}`);
     this.redraw();
@@ -58,7 +58,8 @@ export class Heatmap {
       if (!value) return;
       const at = start + index * step;
       ctx.globalAlpha = FAINTEST + (1 - FAINTEST) * Math.sqrt(value / this.most);
-      ctx.fillRect(Math.floor(x(at)), Math.floor(height - (row + 1) * tall), Math.ceil(x(at + step) - x(at)), Math.ceil(tall) - 1);
+      const left = Math.round(x(at)), top = Math.round(height - (row + 1) * tall);
+      ctx.fillRect(left, top, Math.max(1, Math.round(x(at + step)) - left), Math.round(height - row * tall) - top - 1);
     }));
   }
 

@@ -60,8 +60,7 @@ async function load(panels) {
       onAnswer(answer) {
         if (answer.annotation) return marks.push(...answer.events.map((event) => ({ ...event, color: answer.color })));
         views.get(answer.panel)?.take(answer);
-        if (answer.error) failed = answer.error;
-        else lastGood = Date.now();
+        if (answer.is_silent) failed = answer.error;
       },
     });
     if (!panels && !failed) showMarks(marks);
@@ -72,6 +71,7 @@ async function load(panels) {
     if (!panels) running = undefined;
   }
   trouble = failed;
+  if (!failed) lastGood = Date.now();
   root.dataset.loaded = String(Number(root.dataset.loaded ?? 0) + 1);
   tell();
 }
