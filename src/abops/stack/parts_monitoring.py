@@ -83,7 +83,10 @@ def _postgres_exporter(site: Site) -> Part:
         name="postgres-exporter",
         argv=(Tool("postgres-exporter"), LISTEN.format(site.address("postgres-exporter"))),
         env={
-            "DATA_SOURCE_URI": f"{site.address('postgres')}/{cluster.DATABASE}?sslmode=disable",
+            # Sizes need a lock: behind a migration's the whole scrape would run into its limit.
+            "DATA_SOURCE_URI": (
+                f"{site.address('postgres')}/{cluster.DATABASE}?sslmode=disable&lock_timeout=500"
+            ),
             "DATA_SOURCE_USER": cluster.READER,
             "DATA_SOURCE_PASS": site.secret("postgres-reader"),
         },

@@ -46,14 +46,15 @@ def _will_fill(where: Place) -> Alert:
         expr=(
             "min by (env, instance, mountpoint)"
             f" (predict_linear(node_filesystem_avail_bytes{{{FILESYSTEMS}}}[1d], {{threshold}}))"
-            " < 0 and node:disk:ratio > 0.5"
+            " < 0 and node:disk:ratio > 0.5 and node:disk:ratio offset 1d"
         ),
         threshold=lead.total_seconds(),
         unit="seconds",
         hold=hold,
         reason=(
             "Four days: a long weekend. The line goes through a whole day, so that the nightly"
-            " backup is no trend; a disk that is more than half empty may fill for a while."
+            " backup is no trend, and waits until there is one; a disk that is more than half"
+            " empty may fill for a while."
         ),
         summary=(
             "{{ $labels.mountpoint }} of {{ $labels.instance }} will be full within four days"
@@ -116,6 +117,11 @@ def _will_fill_cases(lead: timedelta, step: timedelta, fired: Fired) -> tuple[Ca
             space(early_fall) | used,
             (3 * half + 1) * step,
             (fired,),
+        ),
+        Case(
+            "seen for half a day only",
+            space(falling(0.9)) | {ratio: f"_x{half} 0.6x400"},
+            due,
         ),
         Case("space comes back", space(f"{day}+1x400") | used, due),
         Case("in memory only", space(falling(0.9), "tmpfs") | used, due),
