@@ -35,6 +35,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("day") / "data"
     end = time.time() // 60 * 60  # noqa: TID251 - Prometheus reads the machine's clock
     write_past(folder, Day(end).series(), start=end - 1.2 * DAY_S, end=end, step=60)
+    month = Day(end).month()
+    write_past(folder, month, start=end - 30 * DAY_S, end=end - 1.2 * DAY_S, step=240)
     with start_prometheus(folder) as prometheus:
         app = create_app(MemoryService(), sources=Sources(prometheus=prometheus.url))
         with serving(app) as console:

@@ -46,6 +46,11 @@ class Day:
             *self._happenings(),
         ]
 
+    def month(self) -> list[Past]:
+        """Return the health checks of the weeks before the day."""
+        services = ("api", "bot", "worker")
+        return [past("probe_success", 1, env=self.env, service=name) for name in services]
+
     def _is_trouble(self, moment: float, lag_s: float = 0) -> bool:
         ago = self.end - moment
         return TROUBLE_AGO_S - TROUBLE_S - lag_s <= ago < TROUBLE_AGO_S

@@ -17,6 +17,8 @@ SERIES_AT_MOST: Final = 200
 POINTS_AT_MOST: Final = 11_000
 """Moments of one series; Prometheus refuses more as well."""
 EVENTS_AT_MOST: Final = 200
+DIGITS: Final = 6
+"""Figures of a number that is sent: a chart shows three, and each further one is weight."""
 _VALUE: Final = "Value"
 
 Answered = Sequence[tuple[Target, Sequence[Series]]]
@@ -62,7 +64,7 @@ def _on_grid(series: Series, window: Window) -> list[float | None]:
 
 def _number(text: str) -> float | None:
     value = float(text)
-    return value if math.isfinite(value) else None
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
 def heatmap_of(series: Sequence[Series], window: Window) -> list[Line]:

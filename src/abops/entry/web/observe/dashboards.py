@@ -29,8 +29,8 @@ from abops.workflows.board_answers import Answer, BoardAnswers, Question
 from abops.workflows.board_shelf import BoardMissingError, BoardShelf
 
 BODY_AT_MOST: Final = 65_536
-COMPRESS_LEVEL: Final = 1
-"""Figures shrink to a quarter at any level; the lowest costs the least time."""
+COMPRESS_LEVEL: Final = 5
+"""Level 9 takes six times the time and saves three per cent more."""
 GZIP: Final = 31
 """What zlib calls the gzip format with a window of 32 KiB."""
 PLACE: Final = Place("dashboards", "/dashboards", "Dashboards", "dashboards")
@@ -126,7 +126,6 @@ class Dashboards:
             request,
             "dashboard.html",
             board=board,
-            boards=self._shelf.boards(),
             frames=board_page.frames_of(board, span, chosen),
             pickers=board_page.pickers_of(board, choices, chosen),
             times=board_page.times_of(since, until, span, now, address),

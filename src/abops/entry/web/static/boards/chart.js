@@ -88,7 +88,7 @@ export class Chart {
 
   line(line, index) {
     const stroke = seriesColor(index);
-    const share = this.settings.stacked ? 0.55 : this.series.length > 4 ? 0 : 0.08;
+    const share = this.settings.stacked ? 0.55 : this.series.length > 1 ? 0 : 0.1;
     return {
       label: line.name,
       show: !this.hidden.has(line.name),
@@ -157,13 +157,14 @@ export class Chart {
       ctx.stroke();
       this.label(ctx, figure(step.value, this.settings.unit), bbox, y > bbox.top + 16 * scale ? y - 4 * scale : y + 12 * scale, step.color);
     }
-    if (above) this.label(ctx, `limit ${figure(above.value, this.settings.unit)} ↑`, bbox, bbox.top + 9 * scale, above.color);
+    if (above) this.label(ctx, `limit ${figure(above.value, this.settings.unit)} ↑`, bbox, bbox.top + 10 * scale, above.color, true);
     ctx.restore();
   }
 
-  label(ctx, text, bbox, y, name) {
+  label(ctx, text, bbox, y, name, isLeft = false) {
     const width = ctx.measureText(text).width;
-    const right = bbox.left + bbox.width - 3 * devicePixelRatio;
+    const edge = 4 * devicePixelRatio;
+    const right = isLeft ? bbox.left + edge + width : bbox.left + bbox.width - edge;
     ctx.fillStyle = color("surface");
     ctx.globalAlpha = 0.8;
     ctx.fillRect(right - width - 3, y - 10 * devicePixelRatio, width + 6, 13 * devicePixelRatio);
