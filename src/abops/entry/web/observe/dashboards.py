@@ -34,6 +34,15 @@ COMPRESS_LEVEL: Final = 5
 GZIP: Final = 31
 """What zlib calls the gzip format with a window of 32 KiB."""
 PLACE: Final = Place("dashboards", "/dashboards", "Dashboards", "dashboards")
+GROUPS: Final = {
+    "slo": "Objectives",
+    "business": "Business",
+    "infrastructure": "Infrastructure",
+    "service": "Services",
+    "store": "Stores",
+    "platform": "Platform",
+}
+"""Titles of tags, in the order of the list."""
 NDJSON: Final = "application/x-ndjson"
 
 
@@ -190,12 +199,12 @@ class Dashboards:
 
 
 def _by_tag(boards: list[Board]) -> dict[str, list[Board]]:
-    """Return the boards under their own tag; the first board's group comes first."""
-    groups: dict[str, list[Board]] = {}
+    """Return the boards under their own tag: what users notice first, what carries it last."""
+    groups: dict[str, list[Board]] = {tag: [] for tag in GROUPS}
     for board in boards:
         own = [tag for tag in board.tags if tag != "analyticbot"]
         groups.setdefault(own[0] if own else "other", []).append(board)
-    return groups
+    return {GROUPS.get(tag, tag): found for tag, found in groups.items() if found}
 
 
 def _refresh(given: str, board: Board) -> int:

@@ -54,13 +54,22 @@ export class Heatmap {
     const x = (at) => ((at - this.context.start) / (this.context.end - this.context.start)) * width;
     const tall = height / this.rows.length;
     ctx.fillStyle = color("series-1");
-    this.rows.forEach((line, row) => line.values.forEach((value, index) => {
-      if (!value) return;
-      const at = start + index * step;
-      ctx.globalAlpha = FAINTEST + (1 - FAINTEST) * Math.sqrt(value / this.most);
-      const left = Math.round(x(at)), top = Math.round(height - (row + 1) * tall);
-      ctx.fillRect(left, top, Math.max(1, Math.round(x(at + step)) - left), Math.round(height - row * tall) - top - 1);
-    }));
+    this.rows.forEach((line, row) => {
+      const top = Math.round(height - (row + 1) * tall), bottom = Math.round(height - row * tall);
+      let left = 0, all = 0, count = 0; // moments that share a pixel are one cell, of their mean
+      line.values.forEach((value, index) => {
+        if (!count) left = Math.round(x(start + index * step));
+        const right = Math.round(x(start + (index + 1) * step));
+        all += value ?? 0;
+        count += 1;
+        if (right <= left) return;
+        if (all) {
+          ctx.globalAlpha = FAINTEST + (1 - FAINTEST) * Math.sqrt(all / count / this.most);
+          ctx.fillRect(left, top, right - left, bottom - top - 1);
+        }
+        all = count = 0;
+      });
+    });
   }
 
   tell(event) {
