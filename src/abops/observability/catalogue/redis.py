@@ -186,7 +186,10 @@ def _rejected(where: Place) -> Alert:
         labels=where.labels("connections", "errors"),
         board=BOARD,
         runbook=Runbook(
-            meaning="All of maxclients are in use: Redis answers `max number of clients reached`.",
+            meaning=(
+                "All of maxclients were in use: Redis answered `max number of clients reached`. If"
+                " none becomes free, the exporter is refused too, and RedisDown fires instead."
+            ),
             diagnosis=(
                 "`redis-cli` may be refused too; try from the same machine again and again, or over"
                 " the unix socket.\n\n```\nredis-cli -h HOST info clients\n"
