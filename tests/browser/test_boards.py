@@ -226,6 +226,15 @@ def test_without_javascript_every_panel_has_its_meaning_and_value(open_page: Ope
     expect(page.locator("#panel-6 dt")).to_have_text("api")
 
 
+def test_two_keys_lead_to_the_boards(open_page: OpenPage) -> None:
+    page = open_page("/incidents")
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    page.wait_for_url("**/dashboards")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_contain_text("go to Dashboards")
+
+
 def test_the_list_of_boards_leads_to_one(open_page: OpenPage) -> None:
     page = open_page("/dashboards", live=False)
     expect(page.locator(".board-list")).to_contain_text("A panel of every kind.")

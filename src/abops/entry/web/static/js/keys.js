@@ -3,6 +3,7 @@ import { showNew } from "./live.js";
 import { openHelp } from "./preferences.js";
 
 const CHORD_MS = 1000;
+const PLACES = { i: "/incidents", d: "/dashboards", s: "/slo", t: "/traces", l: "/logs", c: "/coverage" };
 let chordAt = 0;
 
 const links = () => [...document.querySelectorAll("[data-rows] a[data-open]")];
@@ -37,7 +38,6 @@ export function listenForKeys({ acknowledge, takeBack }) {
     u: takeBack,
     n: showNew,
     g: () => { chordAt = performance.now(); },
-    i: () => { if (performance.now() - chordAt < CHORD_MS) location.assign("/incidents"); },
     "/": () => {
       const search = document.getElementById("search");
       search.focus();
@@ -52,9 +52,14 @@ export function listenForKeys({ acknowledge, takeBack }) {
       return;
     }
     if (document.querySelector("dialog[open]")) return;
+    if (event.key in PLACES && performance.now() - chordAt < CHORD_MS) {
+      chordAt = 0;
+      document.querySelector(`.places a[href="${PLACES[event.key]}"]`)?.click();
+      return;
+    }
     const action = actions[event.key];
     if (!action) return;
-    if (event.key !== "i" && event.key !== "o") event.preventDefault();
+    if (event.key !== "o") event.preventDefault();
     action();
   });
 }
