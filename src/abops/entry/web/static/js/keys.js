@@ -1,4 +1,5 @@
-// j k move, o opens, a acknowledges, u takes that back, / searches, g i goes home, n shows what is new, ? helps.
+// j k move, o opens, a acknowledges, u takes that back, / searches, n shows what is new, ? helps;
+// g and a letter go to a place of the rail.
 import { showNew } from "./live.js";
 import { openHelp } from "./preferences.js";
 
