@@ -95,7 +95,12 @@ def make_app() -> Celery:
         beat_max_loop_interval=5,
     )
     port = settings().metrics_port
-    instrument_celery(celery, worker_port=port or WORKER_PORT, beat_port=port or BEAT_PORT)
+    instrument_celery(
+        celery,
+        worker_port=port or WORKER_PORT,
+        beat_port=port or BEAT_PORT,
+        host=settings().metrics_host,
+    )
     return celery
 
 

@@ -21,6 +21,7 @@ def instrument_celery(
     *,
     worker_port: int | None = None,
     beat_port: int | None = None,
+    host: str = "127.0.0.1",
     registry: CollectorRegistry = REGISTRY,
 ) -> None:
     """Measure everything that goes through `app`; call it once, where the app is made.
@@ -29,6 +30,7 @@ def instrument_celery(
         app: The Celery application.
         worker_port: Port of `/metrics` and `/health` in the worker's parent process.
         beat_port: The same in the beat process.
+        host: The address both bind; in a pod 0.0.0.0, or nobody outside of it can scrape.
         registry: Where the metrics go.
     """
     signals: Any = import_module("celery.signals")
@@ -37,8 +39,8 @@ def instrument_celery(
     listen("setup_logging", lambda **_: None)
     publish.connect(listen)
     execution.connect(listen)
-    worker.connect(listen, app, worker_port, registry)
-    beat.connect(listen, beat_port, registry)
+    worker.connect(listen, app, (host, worker_port), registry)
+    beat.connect(listen, (host, beat_port), registry)
 
 
 def _listener(signals: Any) -> Callable[[str, Callable[..., None]], None]:  # noqa: ANN401 - a module

@@ -16,15 +16,16 @@ from abops_instrument.work import working
 
 def connect(
     listen: Callable[[str, Callable[..., None]], None],
-    port: int | None,
+    address: tuple[str, int | None],
     registry: CollectorRegistry,
 ) -> None:
-    """Measure the schedules of this beat process."""
+    """Measure the schedules of this beat process; without a port nothing is served."""
+    host, port = address
 
     def on_init(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's beat Service
         watch = BeatWatch(sender.scheduler, registry)
         if port is not None:
-            start_metrics_server(port, health=watch.is_ticking, registry=registry)
+            start_metrics_server(port, host=host, health=watch.is_ticking, registry=registry)
 
     listen("beat_init", on_init)
 

@@ -53,10 +53,11 @@ class TaskMetrics:
 def connect(
     listen: Callable[[str, Callable[..., None]], None],
     app: Any,  # noqa: ANN401 - a celery.Celery
-    port: int | None,
+    address: tuple[str, int | None],
     registry: CollectorRegistry,
 ) -> None:
-    """Measure the tasks of this worker; serve the metrics once it is ready."""
+    """Measure the tasks of this worker; serve the metrics once it is ready (no port: never)."""
+    host, port = address
 
     def on_init(**_: object) -> None:
         metrics = TaskMetrics(registry)
@@ -69,7 +70,7 @@ def connect(
     def on_ready(sender: Any, **_: object) -> None:  # noqa: ANN401 - the consumer
         TaskMetrics(registry).active.set_function(lambda: _pool_size(sender.pool))
         if port is not None:
-            start_metrics_server(port, registry=registry)
+            start_metrics_server(port, host=host, registry=registry)
 
     listen("worker_init", on_init)
     listen("worker_ready", on_ready)
