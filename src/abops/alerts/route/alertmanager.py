@@ -79,7 +79,12 @@ def _inhibit_rules() -> list[dict[str, Any]]:
             "source_matchers": ['severity="critical"'],
             "target_matchers": ['severity=~"warning|info"'],
             "equal": ["alertname", "service", "env", "instance"],
-        }
+        },
+        {
+            "source_matchers": ['alertname="SLOErrorBudgetBurnFast"'],
+            "target_matchers": ['alertname="SLOErrorBudgetBurnSlow"'],
+            "equal": ["slo", "service", "env"],
+        },
     ]
 
 
