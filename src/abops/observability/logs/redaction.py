@@ -35,7 +35,7 @@ _BY_FOURS = rf"(?:4\d{{3}}|5[1-5]\d{{2}}|2[2-7]\d{{2}}|35\d{{2}}|6\d{{3}}|8600|9
 _CARDS = rf"{_BY_FOURS}|3[47]\d{{2}}[ -]?\d{{6}}[ -]?\d{{5}}"
 # A JSON number is left: `"n":4111...` would no longer parse. Ids of spans are hexadecimal and
 # may, one time in ten thousand, consist of digits only.
-_ALONE = r'(?<![0-9A-Za-z.])(?<!":)(?<!span\.id":")'
+_ALONE = r'(?<![0-9A-Za-z.])(?<!":)(?<!": )(?<!span\.id":")(?<!span\.id": ")'
 
 REDACTIONS = (
     Redaction(

@@ -168,9 +168,10 @@ ruleset(name="send") {{
 def _again(place: ShipperPlace) -> str:
     dead = _quoted(f"{place.state}/{DEAD_LETTERS}")
     return f"""\
-# What the store did not take. 409: it has the line already. Too busy: once more. Else: dead.
+# Every line of a batch of which the store did not take all. 200, 201: taken. 409: it has the
+# line already. Too busy: once more. Else: dead.
 ruleset(name="again") {{
-  if $.omes!status == 409 then {{ stop }}
+  if $.omes!status == 200 or $.omes!status == 201 or $.omes!status == 409 then {{ stop }}
   set $.id = $.omes!_id;
   set $.stream = $.omes!_index;
   if $.omes!status == 429 or $.omes!status == 503 then {{

@@ -1,6 +1,7 @@
 """`abops observability logs`: search, compare with the files, keep house."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,7 +65,8 @@ def search(file: Path, url: str | None, output: str, since: str | None, **wanted
 
     now = SystemClock().now()
     query = Query(**wanted, since=_since(since, now, trace=wanted["trace"]))
-    found = find(_store(url), load_inventory(file), query, now)
+    with _store(url) as store:
+        found = find(store, load_inventory(file), query, now)
     lines = found.lines[::-1]
     if output == "json":
         show([{"id": line.id, **line.fields} for line in lines], output)
@@ -106,7 +108,8 @@ def reconcile(  # noqa: PLR0913 - one parameter an option
         folder = find_layout().logs
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder", hint="Name the folder of the log files.")
-    counts = list(compare(_store(url), load_inventory(file), folder, env, send=not only_check))
+    with _store(url) as store:
+        counts = list(compare(store, load_inventory(file), folder, env, send=not only_check))
     show(
         [
             {"file": c.file, "stream": c.stream, "lines": c.lines, "stored": c.lines - c.missing}
@@ -131,7 +134,8 @@ def rollover(file: Path, url: str | None) -> None:
     from abops.inventory.load import load_inventory
     from abops.workflows.logs import keep_house
 
-    done = keep_house(_store(url), load_inventory(file), SystemClock().now())
+    with _store(url) as store:
+        done = keep_house(store, load_inventory(file), SystemClock().now())
     for stream in done.roll:
         click.echo(f"rolled over {stream}")
     for name in done.delete:
@@ -149,7 +153,8 @@ def setup(file: Path, url: str | None) -> None:
     from abops.inventory.load import load_inventory
     from abops.workflows.logs import prepare_store
 
-    prepare_store(_store(url), load_inventory(file))
+    with _store(url) as store:
+        prepare_store(store, load_inventory(file))
     click.echo("pipeline and template are in place", err=True)
 
 
@@ -171,16 +176,21 @@ def keep(file: Path, url: str | None, **place: Any) -> None:  # noqa: ANN401 - c
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: over.set())
-    keeper = LogKeeper(
-        _store(url), load_inventory(file), Place(**place), clock=SystemClock(), tell=click.echo
-    )
-    keeper.run(over)
+    inventory = load_inventory(file)
+    with _store(url) as store:
+        keeper = LogKeeper(store, inventory, Place(**place), clock=SystemClock(), tell=click.echo)
+        keeper.run(over)
 
 
-def _store(url: str | None) -> "OpenSearch":
+@contextmanager
+def _store(url: str | None) -> "Iterator[OpenSearch]":
     from abops.clients.opensearch import OpenSearch
 
-    return OpenSearch(url or _stack_store())
+    store = OpenSearch(url or _stack_store())
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _stack_store() -> str:
