@@ -90,7 +90,7 @@ def _lag(where: Place, severity: Severity, limit: float, hold: timedelta) -> Ale
 
 def _replica_missing(where: Place) -> Alert:
     series = 'abops_pg_replicas{env="local"}'
-    step = timedelta(seconds=70)
+    step = timedelta(seconds=130)
     fired = Fired({"env": "local"}, "1 replica fewer than within the last day")
 
     def after_drop(before: int, after: timedelta, name: str, *, fires: bool) -> Case:
@@ -108,12 +108,12 @@ def _replica_missing(where: Place) -> Alert:
         severity="critical",
         expr=(
             "max by (env) (max_over_time(abops_pg_replicas[1d]))"
-            " - max by (env) (max_over_time(abops_pg_replicas[3m])) >= {threshold}"
+            " - max by (env) (max_over_time(abops_pg_replicas[5m])) >= {threshold}"
         ),
         threshold=1,
         unit="replicas",
         reason=(
-            "Three minutes without it: longer than a restart of the replica takes. As many as"
+            "Five minutes without it: longer than a restart of the replica takes. As many as"
             " within the last day are expected; so it ends after a day, or when it is back."
         ),
         summary="{{ $value }} replica fewer than within the last day",
@@ -141,8 +141,8 @@ def _replica_missing(where: Place) -> Alert:
             ),
         ),
         cases=(
-            after_drop(40, timedelta(minutes=4), "a replica is gone", fires=True),
-            after_drop(40, timedelta(minutes=2), "not before three minutes", fires=False),
+            after_drop(40, timedelta(minutes=7), "a replica is gone", fires=True),
+            after_drop(40, timedelta(minutes=3), "not before five minutes", fires=False),
             after_drop(20, timedelta(hours=18), "still gone after 18 hours", fires=True),
             after_drop(20, timedelta(hours=30), "it is a day ago", fires=False),
             Case("all are there", {series: "2x100"}, timedelta(hours=1)),
