@@ -33,7 +33,7 @@ async def test_a_page_silences_the_ticket_of_the_same_objective_only(tmp_path: P
     argv += ["--cluster.listen-address="]
     url = f"http://127.0.0.1:{port}"
     with running(argv, port=port, log=tmp_path / "log", ready=lambda: answers(f"{url}/-/ready")):
-        client, now = Alertmanager(url), SystemClock().now()
+        client, asked, now = Alertmanager(url), Loopback(url), SystemClock().now()
         fast = AVAILABILITY | {"alertname": "SLOErrorBudgetBurnFast", "severity": "critical"}
         slow = AVAILABILITY | {"alertname": "SLOErrorBudgetBurnSlow", "severity": "warning"}
         for labels in (
@@ -48,7 +48,7 @@ async def test_a_page_silences_the_ticket_of_the_same_objective_only(tmp_path: P
         def silenced() -> list[tuple[str, str, str]]:
             return [
                 (a["labels"]["alertname"], a["labels"]["slo"], a["labels"]["env"])
-                for a in Loopback(url).get("/api/v2/alerts")
+                for a in asked.get("/api/v2/alerts")
                 if a["status"]["state"] == "suppressed"
             ]
 
@@ -57,3 +57,5 @@ async def test_a_page_silences_the_ticket_of_the_same_objective_only(tmp_path: P
 
         await eventually(some, what="an inhibition")
         assert [("SLOErrorBudgetBurnSlow", "api-availability", "local")] == silenced()
+        await client.close()
+        asked.close()
