@@ -1,7 +1,7 @@
 """Answers kept for a moment: many readers of one board ask once, and a lost source is bridged.
 
 An answer is fresh for some seconds. While a question is under way, whoever asks the same waits
-for the same answer. After that the answer is kept as the last good one, until the space is
+for the same answer. After that it is dropped, or kept as the last good one until the space is
 needed: when the source fails, it can still be shown, with its age.
 """
 
@@ -28,9 +28,15 @@ class Answers(Generic[T]):
     """Answers by their question; belongs to one event loop."""
 
     def __init__(
-        self, clock: Clock, *, fresh_s: float = FRESH_S, at_most: int = KEPT_AT_MOST
+        self,
+        clock: Clock,
+        *,
+        fresh_s: float = FRESH_S,
+        at_most: int = KEPT_AT_MOST,
+        keeps_old: bool = True,
     ) -> None:
         self._clock = clock
+        self._keeps_old = keeps_old
         self._fresh_s = fresh_s
         self._at_most = at_most
         self._kept: OrderedDict[Hashable, _Kept[T]] = OrderedDict()
@@ -54,10 +60,15 @@ class Answers(Generic[T]):
 
     def keep(self, question: Hashable, value: T) -> None:
         """Keep an answer; the one that was used least recently makes room."""
-        self._kept[question] = _Kept(value, self._clock.monotonic())
+        now = self._clock.monotonic()
+        self._kept[question] = _Kept(value, now)
         self._kept.move_to_end(question)
-        while len(self._kept) > self._at_most:
+        while len(self._kept) > self._at_most or self._has_old(now):
             self._kept.popitem(last=False)
+
+    def _has_old(self, now: float) -> bool:
+        oldest = next(iter(self._kept.values()))
+        return not self._keeps_old and now - oldest.at >= self._fresh_s
 
     async def _answer(self, question: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
         value = await ask()

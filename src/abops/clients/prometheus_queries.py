@@ -17,6 +17,9 @@ from msgspec import Raw, Struct
 from abops.kernel.errors import OpsError
 
 TIMEOUT_S: Final = 10.0
+WITH_WAITING_S: Final = 20.0
+"""Seconds for a question and the wait for its turn: behind a Prometheus that hangs the tenth
+reader's question must fail as well, not wait for the nine before it."""
 PARALLEL: Final = 6
 ANSWER_AT_MOST: Final = 32 * 2**20
 """Bytes; 200 series of 11,000 points each would be three times that, and no picture."""
@@ -115,7 +118,7 @@ class PrometheusQueries:
             raise PrometheusUnreachableError("the pool of connections is not open")
         given = {"params": form} if method == "GET" else {"data": form}
         try:
-            async with self._turns, asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(WITH_WAITING_S), self._turns, asyncio.timeout(TIMEOUT_S):
                 content, status = await self._read(method, path, given)
         except (TimeoutError, httpx2.TimeoutException) as error:
             raise PrometheusSlowError(

@@ -6,9 +6,11 @@ that answer comes instead, with its age.
 """
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -45,10 +47,12 @@ DRAWN: Final = frozenset(
     {"stat", "gauge", "bargauge", "timeseries", "table", "heatmap", "state-timeline"}
 )
 """Panels that have answers; text needs none, and of logs there is a page of its own."""
-KEPT_PANELS: Final = 200
+KEPT_PANELS: Final = 300
 NEWEST_EVERY_S: Final = 5
 """Instant questions are asked for multiples of this, so that readers share the answers."""
 CHOICES_FRESH_S: Final = 60.0
+CHOICES_WITHIN_S: Final = 2.0
+"""A page must not wait for Prometheus: without an answer it offers what is chosen."""
 
 
 class Question(Struct, frozen=True):
@@ -73,9 +77,9 @@ class BoardAnswers:
     def __init__(self, prometheus: PrometheusQueries, clock: Clock) -> None:
         self._prometheus = prometheus
         self._clock = clock
-        self._series: Answers[list[Series]] = Answers(clock)
+        self._series: Answers[list[Series]] = Answers(clock, keeps_old=False)
         self._choices: Answers[list[str]] = Answers(clock, fresh_s=CHOICES_FRESH_S)
-        self._last: Answers[PanelAnswer] = Answers(clock, at_most=KEPT_PANELS)
+        self._last: Answers[bytes] = Answers(clock, at_most=KEPT_PANELS)
 
     async def answer(self, question: Question) -> AsyncIterator[Answer]:
         """Yield the answers as they come."""
@@ -108,11 +112,14 @@ class BoardAnswers:
             match = fill_query(metric, board.variables, chosen, fixed)
             key = (label, match, span.seconds)
             try:
-                return await self._choices.get(
-                    key,
-                    lambda: self._prometheus.label_values(label, match, window.start, window.end),
-                )
-            except PrometheusError:
+                async with asyncio.timeout(CHOICES_WITHIN_S):
+                    return await self._choices.get(
+                        key,
+                        lambda: self._prometheus.label_values(
+                            label, match, window.start, window.end
+                        ),
+                    )
+            except (PrometheusError, TimeoutError):
                 kept = self._choices.last(key)
                 return kept[0] if kept else []
 
@@ -137,7 +144,7 @@ class BoardAnswers:
             )
             return self._bridged(failed, key)
         answer = replace(answer, ms=self._ms(begun))
-        self._last.keep(key, answer)
+        self._last.keep(key, _packed(answer))
         return answer
 
     def _bridged(self, failed: PanelAnswer, key: tuple[object, ...]) -> PanelAnswer:
@@ -146,7 +153,7 @@ class BoardAnswers:
         if kept is None or not failed.is_silent:
             return failed
         return replace(
-            kept[0],
+            _unpacked(kept[0]),
             status="stale",
             age_s=round(kept[1]),
             error=failed.error,
@@ -189,6 +196,15 @@ class BoardAnswers:
             return None  # the panels say that Prometheus is silent
         events = events_of(annotation, found, window.step)
         return AnnotationAnswer(annotation.name, annotation.color, events)
+
+
+def _packed(answer: PanelAnswer) -> bytes:
+    """Return an answer in a tenth of its space: it is kept for hours and seldom read."""
+    return zlib.compress(msgspec.json.encode(answer), 1)
+
+
+def _unpacked(content: bytes) -> PanelAnswer:
+    return msgspec.json.decode(zlib.decompress(content), type=PanelAnswer)
 
 
 def _window(span: Span, width: int) -> Window:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,15 @@ def test_without_scripts_the_page_has_the_values(console: Console) -> None:
     assert "42 %" in page
     assert "no data: nothing was measured" in page
     assert "parse error" in page
+
+
+def test_a_prometheus_that_hangs_holds_up_no_page(boards: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        sources = Sources(prometheus=f"http://127.0.0.1:{hung.getsockname()[1]}", dashboards=boards)
+        with serving(create_app(MemoryService(), sources=sources)) as console:
+            page = httpx2.get(f"{console.url}/dashboards/{UID}?env=local", timeout=5)
+    assert 200 == page.status_code
+    assert "<option selected>local</option>" in page.text
 
 
 def test_a_silent_prometheus_is_told_and_the_last_answer_comes_with_its_age(

@@ -71,6 +71,17 @@ async def test_a_failure_is_not_kept_but_the_last_good_answer_is() -> None:
     assert 4 == await answers.get("q", source.ask)
 
 
+async def test_what_is_no_longer_fresh_is_dropped_where_the_last_answer_is_not_wanted() -> None:
+    clock = StoppedClock()
+    answers: Answers[int] = Answers(clock, fresh_s=15, keeps_old=False)
+    answers.keep("a", 1)
+    clock.seconds = 10
+    answers.keep("b", 2)
+    clock.seconds = 20
+    answers.keep("c", 3)
+    assert [None, (2, 10.0), (3, 0.0)] == [answers.last(question) for question in "abc"]
+
+
 async def test_the_oldest_answer_makes_room() -> None:
     answers: Answers[int] = Answers(StoppedClock(), at_most=2)
     for question in "abc":
