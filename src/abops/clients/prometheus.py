@@ -42,6 +42,13 @@ class Prometheus:
             return (Value({}, float(found["result"][1])),)
         return tuple(Value(one["metric"], float(one["value"][1])) for one in found["result"])
 
+    def count_range(self, expr: str, start: int, end: int, step: int) -> int:
+        """Return how many series an expression has between two moments, in seconds since 1970."""
+        found = self._server.get(
+            "/api/v1/query_range", query=expr, start=str(start), end=str(end), step=str(step)
+        )
+        return len(found["data"]["result"])
+
     def broken_rules(self) -> tuple[str, ...]:
         """Return the names of rules whose last evaluation failed."""
         groups = self._server.get("/api/v1/rules")["data"]["groups"]

@@ -22,6 +22,7 @@ from abops.observability.coverage import (
     covers,
 )
 from abops.observability.rules import catalogue
+from abops.observability.slo.groups import slo_recordings
 from abops.observability.targets import PROBES, jobs
 
 RECENT: Final = timedelta(minutes=10)
@@ -50,9 +51,9 @@ def coverage(
     """
     known = Catalogue(
         alerts=catalogue(inventory),
-        recordings=recordings(inventory),
+        recordings=(*recordings(inventory), *slo_recordings(inventory)),
         boards=boards(inventory),
-        objectives=frozenset(),
+        objectives=frozenset(objective.service for objective in inventory.slos),
         runbooks=frozenset(path.stem for path in runbooks.glob("*.md")),
     )
     seen = _look(inventory, known, clock, live) if live else None

@@ -213,6 +213,7 @@ def _postgres_upkeep(where: str) -> tuple[Panel, ...]:
                 f"topk(10, max by (relname) (abops_pg_table_bloat_ratio{{{env}}}))", "{{relname}}"
             ),
             limits=(Limit(0.5),),
+            no_value="no table is large enough to judge",
         ),
         chart(
             "Since the last autovacuum",
