@@ -5,6 +5,7 @@ What a page shows is decided in `listing` and `story`; this module asks the serv
 templates.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qs
@@ -23,6 +24,7 @@ from abops.kernel.errors import OpsError
 KNOWN_AT_MOST: Final = 10_000
 """Incidents that counts and filters look at; beyond it the newest resolved ones count."""
 FORM_AT_MOST: Final = 16_384
+TRACE_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
 A_YEAR_S: Final = 365 * 86_400
 
 
@@ -75,6 +77,8 @@ def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks
         number = listing.incident_number(words)
         if number is not None and any(i.number == number for i in known):
             return RedirectResponse(f"/incidents/{number}", 303)
+        if TRACE_ID.fullmatch(words.strip()) and (page := pages.page_of_trace(words.strip())):
+            return RedirectResponse(page, 303)
         found = listing.find_incidents(known, words)
         books = [n for n in runbooks.names() if words and words.casefold() in n.casefold()]
         return pages.show(request, "search.html", words=words, found=found, books=books)

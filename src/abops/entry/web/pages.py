@@ -75,6 +75,21 @@ class Pages:
         self._places.append(place)
 
     @property
+    def home_env(self) -> str:
+        """Return the environment that this console watches."""
+        return self._service.config.env
+
+    def has_place(self, section: str) -> bool:
+        """Tell whether a section is on the rail."""
+        return any(place.section == section for place in self._places)
+
+    def page_of_trace(self, trace: str) -> str | None:
+        """Return where a trace is seen: drawn, or at least its log lines."""
+        if self.has_place("traces"):
+            return f"/traces/{trace.lower()}"
+        return f"/logs?trace={trace.lower()}" if self.has_place("logs") else None
+
+    @property
     def clock(self) -> Clock:
         """Return the clock that pages are made by."""
         return self._clock

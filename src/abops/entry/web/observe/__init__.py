@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter
 from msgspec import Struct
 
-from abops.entry.web.observe import dashboards
+from abops.entry.web.observe import dashboards, logs
 from abops.entry.web.pages import Pages, Place
 from abops.kernel.errors import OpsError
 from abops.workflows.board_shelf import BoardShelf
@@ -53,4 +53,7 @@ def _areas(pages: Pages, sources: Sources) -> tuple[_Area, ...]:
             pages, sources.prometheus, pages.clock, BoardShelf(sources.dashboards)
         )
         areas.append(_Area(dashboards.PLACE, boards))
+    if sources.logs:
+        searched = logs.logs_router(pages, sources.logs, sources.inventory, pages.home_env)
+        areas.append(_Area(logs.PLACE, searched))
     return tuple(areas)
