@@ -43,6 +43,6 @@ def test_scripts_have_the_type_browsers_insist_on(client: TestClient) -> None:
     assert answer.headers["content-type"].startswith("text/javascript")
 
 
-def test_all_files_together_fit_in_a_quarter_of_the_page_s_budget() -> None:
+def test_all_files_together_fit_in_half_of_the_page_s_budget() -> None:
     packed = [gzip.compress(p.read_bytes()) for p in FOLDER.rglob("*") if p.is_file()]
-    assert sum(map(len, packed)) < 50 * 1024
+    assert sum(map(len, packed)) < 100 * 1024
