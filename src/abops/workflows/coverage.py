@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from abops.clients.jaeger import Jaeger
+from abops.clients.opensearch import OpenSearch
 from abops.clients.prometheus import Prometheus
 from abops.inventory.model import Inventory
 from abops.kernel.clock import Clock
@@ -21,9 +22,12 @@ from abops.observability.coverage import (
     components,
     covers,
 )
+from abops.observability.logs.search import Query
+from abops.observability.logs.streams import sources as log_sources
 from abops.observability.rules import catalogue
 from abops.observability.slo.groups import slo_recordings
 from abops.observability.targets import PROBES, jobs
+from abops.workflows.logs import find
 
 RECENT: Final = timedelta(minutes=10)
 """A signal older than this does not prove that the path works now."""
@@ -40,6 +44,7 @@ class Live(Struct, frozen=True):
 
     prometheus: str
     jaeger: str | None = None
+    logs: str | None = None
 
 
 def coverage(
@@ -69,7 +74,7 @@ def _look(inventory: Inventory, known: Catalogue, clock: Clock, live: Live) -> S
         up=frozenset(up),
         broken_rules=frozenset(prometheus.broken_rules()),
         filled=_filled(prometheus, known, parts),
-        logged=None,
+        logged=_logged(live.logs, inventory, parts, clock) if live.logs else None,
         traced=_traced(live.jaeger, parts, clock) if live.jaeger else None,
         strangers=tuple(sorted(up - own)),
     )
@@ -106,4 +111,17 @@ def _traced(url: str, parts: tuple[Component, ...], clock: Clock) -> frozenset[s
         part.name
         for part in parts
         if part.job in known and jaeger.has_spans(part.job, now - RECENT, now)
+    )
+
+
+def _logged(
+    url: str, inventory: Inventory, parts: tuple[Component, ...], clock: Clock
+) -> frozenset[str]:
+    store, now = OpenSearch(url), clock.now()
+    logging = {source.part for source in log_sources(inventory)}
+    return frozenset(
+        part.name
+        for part in parts
+        if part.name in logging
+        and find(store, inventory, Query(part=part.name, since=now - RECENT, size=1), now).lines
     )

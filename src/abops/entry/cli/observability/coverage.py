@@ -1,6 +1,7 @@
 """How much of what exists is watched."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,9 +32,21 @@ class CoverageTooLowError(OpsError):
     show_default=True,
     help="Address of Jaeger's query API, for --live.",
 )
+@click.option(
+    "--logs",
+    envvar="ABOPS_LOGS_URL",
+    help="Address of OpenSearch, for --live; without it logs count as not seen.",
+)
 @click.option("--all", "everything", is_flag=True, help="List also what is met.")
 @output_option
-def command(*, file: Path, live: bool, everything: bool, output: str, **addresses: str) -> None:
+def command(
+    *,
+    file: Path,
+    live: bool,
+    everything: bool,
+    output: str,
+    **addresses: Any,  # noqa: ANN401 (click's own)
+) -> None:
     """Weigh what each component needs against what watches it; exit 1 below 95 %."""
     from abops.inventory.load import load_inventory
     from abops.kernel.clock import SystemClock

@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter
 from msgspec import Struct
 
-from abops.entry.web.observe import dashboards, logs
+from abops.entry.web.observe import coverage, dashboards, logs
 from abops.entry.web.pages import Pages, Place
 from abops.kernel.errors import OpsError
 from abops.workflows.board_shelf import BoardShelf
+from abops.workflows.coverage import Live
 
 STATUS: Final[dict[type[OpsError], int]] = {**dashboards.STATUS}
 """What errors of these places are answered with."""
@@ -56,4 +57,8 @@ def _areas(pages: Pages, sources: Sources) -> tuple[_Area, ...]:
     if sources.logs:
         searched = logs.logs_router(pages, sources.logs, sources.inventory, pages.home_env)
         areas.append(_Area(logs.PLACE, searched))
+    if sources.prometheus:
+        live = Live(sources.prometheus, sources.jaeger, sources.logs)
+        audited = coverage.coverage_router(pages, sources.inventory, live, pages.clock)
+        areas.append(_Area(coverage.PLACE, audited))
     return tuple(areas)
