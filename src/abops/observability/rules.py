@@ -8,9 +8,11 @@ import yaml
 
 from abops.inventory.model import Inventory
 from abops.kernel.quantities import format_duration
+from abops.observability.catalogue.aiogram import aiogram_alerts
 from abops.observability.catalogue.alert import Alert
 from abops.observability.catalogue.blackbox import edge_alerts
 from abops.observability.catalogue.fastapi import fastapi_alerts
+from abops.observability.catalogue.kubernetes import kubernetes_alerts
 from abops.observability.catalogue.node import node_alerts
 from abops.observability.catalogue.postgres import postgres_alerts
 from abops.observability.catalogue.probes import probe_alerts
@@ -35,8 +37,10 @@ def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
         *postgres_alerts(inventory),
         *redis_alerts(inventory),
         *node_alerts(inventory),
+        *kubernetes_alerts(inventory),
         *edge_alerts(inventory),
         *fastapi_alerts(inventory),
+        *aiogram_alerts(inventory),
         *slo_alerts(inventory),
     )
 

@@ -1,0 +1,18 @@
+"""Alerts about the cluster: its pods, rollouts, room and nodes.
+
+Series of kube-state-metrics know a namespace, a pod and a container, but no service: containers
+are named after theirs, as the recorded series have it. The scrape of a cluster sets `env`.
+"""
+
+from abops.inventory.model import Inventory
+from abops.observability.catalogue.alert import Alert
+from abops.observability.catalogue.kubernetes_capacity import capacity_alerts
+from abops.observability.catalogue.kubernetes_place import cluster
+
+
+def kubernetes_alerts(inventory: Inventory) -> tuple[Alert, ...]:
+    """Return the alerts about the cluster; none where nobody runs one."""
+    where = cluster(inventory)
+    if where is None:
+        return ()
+    return capacity_alerts(where)
