@@ -14,7 +14,7 @@ from abops.entry.web.app import create_app
 from abops.entry.web.observe import Sources
 from abops.kernel.clock import SystemClock
 from abops.observability.panels.units import figure
-from support.boards import UID, a_past, write_board
+from support.boards import UID, a_board, a_panel, a_past, write_board
 from support.browser import DESK, PHONE, Console, OpenPage, findings, serving
 from support.console import MemoryService
 from support.history import start_prometheus, write_past
@@ -173,6 +173,31 @@ def test_each_panel_tells_its_meaning_and_its_query(open_page: OpenPage) -> None
     expect(sheet).to_contain_text('errors{env=~"local",service=~".*"}')
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [1440, 1000, 390])
+def test_what_a_panel_tells_is_never_beside_the_page(
+    browser: Browser, console: Console, folder: Path, width: int
+) -> None:
+    places = [{"x": x, "y": 0, "w": 4, "h": 4} for x in range(0, 24, 4)]
+    stats = [a_panel(n + 1, "stat", f"S{n}", "up", gridPos=p) for n, p in enumerate(places)]
+    write_board(
+        folder / "boards", a_board(*stats, uid="ab-stats", title="Figures", description="-")
+    )
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    page = context.new_page()
+    page.goto(f"{console.url}/dashboards/ab-stats")
+    drawn(page)
+    main = page.locator("main").bounding_box()
+    assert main is not None
+    for number in range(6):
+        page.get_by_label(f"About S{number}").click()
+        box = page.locator(f"#panel-{number + 1} .sheet").bounding_box()
+        assert box is not None
+        assert main["x"] <= box["x"]
+        assert box["x"] + box["width"] <= width
+        page.keyboard.press("Escape")
+    context.close()
 
 
 def test_when_prometheus_stops_the_picture_stays_and_says_its_age(

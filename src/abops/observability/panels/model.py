@@ -45,6 +45,8 @@ class Panel(Struct, frozen=True):
     type: str
     title: str
     description: str = ""
+    left: int = 0
+    """First of its columns; the grid has 24."""
     width: int = 12
     height: int = 8
     unit: str = "short"

@@ -104,6 +104,7 @@ def _panel(found: RawPanel) -> Panel:
         type=found.type,
         title=found.title,
         description=found.description or "",
+        left=found.grid_pos.x,
         width=found.grid_pos.w,
         height=found.grid_pos.h,
         unit=config.unit,
