@@ -5,7 +5,6 @@ shipper gives it, so that it does not matter who comes first, or how often.
 """
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -58,62 +57,61 @@ def find(store: OpenSearch, inventory: Inventory, query: Query, now: datetime) -
 
 def reconcile(
     store: OpenSearch, inventory: Inventory, folder: Path, env: str, *, send: bool
-) -> Iterator[FileCount]:
-    """Compare every file with its stream, file by file; with `send`, make good what is missing."""
-    arrival = _Arrival(store, stream_pattern(inventory, env=env))
-    for source in sources(inventory):
-        stream = stream_of(inventory, source.part, env)
-        for file in files_of(folder, source.part):
-            yield _compare(store, source, env, stream, file, send=send, arrival=arrival)
-
-
-class _Arrival:
-    """Lets lines that are on their way arrive, once: they are not missing."""
-
-    def __init__(self, store: OpenSearch, pattern: str) -> None:
-        self._store = store
-        self._pattern = pattern
-        self._waited = False
+) -> tuple[FileCount, ...]:
+    """Compare every file with its stream; with `send`, make good what is missing."""
+    pattern = stream_pattern(inventory, env=env)
+    store.refresh(pattern)
+    compared = [
+        _compare(store, source, stream_of(inventory, source.part, env), file)
+        for source in sources(inventory)
+        for file in files_of(folder, source.part)
+    ]
+    if any(each.lacking for each in compared):
+        time.sleep(ON_THEIR_WAY_S)
         store.refresh(pattern)
-
-    def wait(self) -> None:
-        if not self._waited:
-            time.sleep(ON_THEIR_WAY_S)
-            self._store.refresh(self._pattern)
-            self._waited = True
+    return tuple(_make_good(store, env, each, send=send) for each in compared)
 
 
-def _compare(  # noqa: PLR0913 - what one file and its stream are
-    store: OpenSearch,
-    source: Source,
-    env: str,
-    stream: str,
-    file: Path,
-    *,
-    send: bool,
-    arrival: _Arrival,
-) -> FileCount:
-    count, missing, sent = 0, 0, 0
-    refused: list[Refusal] = []
+class _Compared(Struct, frozen=True):
+    """One file as it was read, and the lines that its stream lacked then."""
+
+    source: Source
+    stream: str
+    file: Path
+    lines: int
+    lacking: dict[str, Line]
+
+
+def _compare(store: OpenSearch, source: Source, stream: str, file: Path) -> _Compared:
+    count = 0
+    lacking: dict[str, Line] = {}
     lines = read_lines(file)
     while batch := list(islice(lines, LINES_AT_ONCE)):
         by_id = {document_id(source.part, line): line for line in batch}
-        lacking = by_id.keys() - store.existing(stream, by_id)
-        if lacking:
-            arrival.wait()
-            lacking -= store.existing(stream, lacking)
+        there = store.existing(stream, by_id)
+        lacking |= {name: line for name, line in by_id.items() if name not in there}
         count += len(batch)
-        missing += len(lacking)
-        if send and lacking:
-            written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-            documents = [
-                Document(stream, name, _content(source, env, by_id[name], written))
-                for name in sorted(lacking, key=lambda name: by_id[name].offset)
-            ]
-            failed = store.create(documents, pipeline=PIPELINE)
-            refused += failed
-            sent += len(documents) - len(failed)
-    return FileCount(file.name, stream, count, missing, sent, tuple(refused))
+    return _Compared(source, stream, file, count, lacking)
+
+
+def _make_good(store: OpenSearch, env: str, compared: _Compared, *, send: bool) -> FileCount:
+    """Send the lines that are still lacking, now that those on their way have arrived."""
+    arrived = store.existing(compared.stream, compared.lacking)
+    lacking = [(n, line) for n, line in compared.lacking.items() if n not in arrived]
+    refused: list[Refusal] = []
+    sent = 0
+    written = datetime.fromtimestamp(compared.file.stat().st_mtime, UTC)
+    for start in range(0, len(lacking) if send else 0, LINES_AT_ONCE):
+        documents = [
+            Document(compared.stream, name, _content(compared.source, env, line, written))
+            for name, line in lacking[start : start + LINES_AT_ONCE]
+        ]
+        failed = store.create(documents, pipeline=PIPELINE)
+        refused += failed
+        sent += len(documents) - len(failed)
+    return FileCount(
+        compared.file.name, compared.stream, compared.lines, len(lacking), sent, tuple(refused)
+    )
 
 
 def _content(source: Source, env: str, line: Line, written: datetime) -> dict[str, object]:
