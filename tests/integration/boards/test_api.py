@@ -194,3 +194,22 @@ def test_a_silent_prometheus_is_told_and_the_last_answer_comes_with_its_age(
         assert "error" == found[7]["status"]
         assert "does not answer" in found[7]["error"]
         assert 200 == httpx2.get(f"{console.url}/dashboards/{UID}").status_code
+
+
+def test_what_an_address_says_is_shown_as_text_or_refused(console: Console) -> None:
+    for query, status in (
+        ('env="><script>alert(1)</script>', 200),
+        ("env=%00&service=%ED%A0%80", 200),
+        ("env=" + "x" * 6000, 200),
+        ("from=<b>", 400),
+        ("from=now-99999999999999999999d", 400),
+        ("from=99999999999999&to=99999999999999", 400),
+        ("refresh=9999999999999999999999&values=1", 200),
+    ):
+        page = httpx2.get(f"{console.url}/dashboards/{UID}?{query}")
+        assert status == page.status_code, query[:40]
+        assert "<script>alert" not in page.text
+        assert "<b>" not in page.text
+    assert 404 == httpx2.get(f"{console.url}/dashboards/..%2f..%2fetc").status_code
+    there = httpx2.get(f"{console.url}/d/{UID}/small?from=now-1h&var-env=local")
+    assert f"/dashboards/{UID}?from=now-1h&var-env=local" == there.headers["location"]

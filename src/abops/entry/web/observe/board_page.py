@@ -159,7 +159,7 @@ def _frame(board: Board, panel: Panel, span: Span, chosen: Chosen) -> Frame:
         links=[
             Link(link.title, url)
             for link in panel.links
-            if (url := fill_link(link.url, chosen, fixed)).startswith("/")
+            if (url := fill_link(link.url, chosen, fixed)).startswith("/") and url[:2] != "//"
         ],
         text=_as_html(fill_link(panel.text, chosen, fixed)) if panel.type == "text" else None,
         is_drawn=panel.type in DRAWN,
