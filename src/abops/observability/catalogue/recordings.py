@@ -110,6 +110,9 @@ def _telegram() -> dict[str, str]:
         "service:telegram_api_errors:ratio_rate5m": ratio(
             f'sum by (env, service) ({calls}{{code!~"2..|429"}})', total
         ),
+        "service:telegram_api_unanswered:ratio_rate5m": ratio(
+            f'sum by (env, service) ({calls}{{code=~"5..|network"}})', total
+        ),
         "service:telegram_api_limited:ratio_rate5m": ratio(
             f'sum by (env, service) ({calls}{{code="429"}})', total
         ),
