@@ -24,6 +24,8 @@ _COUNTED: Final = (HOUR, 6 * HOUR)
 _SUMMED: Final = (DAY, 3 * DAY)
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 FIVE: Final = 5 * MINUTE
+_SECONDS: Final = f"{EVERY.total_seconds():g}"
+"""Numbers of events are sums of rates over evaluations, times this."""
 _HERE: Final = 'group by (env) (up{env!=""})'
 """One series for each environment that this Prometheus watches: constants get their env by it."""
 
@@ -48,18 +50,13 @@ def named(series: str, objective: Objective) -> str:
     return f'{series}{{slo="{objective.name}"}}'
 
 
-def objective_recordings(
-    objective: Objective, inventory: Inventory, every: timedelta = EVERY
-) -> tuple[Recording, ...]:
-    """Return the series of an objective, each after those it reads.
-
-    `every` is how often they are evaluated: numbers of events are sums over evaluations.
-    """
+def objective_recordings(objective: Objective, inventory: Inventory) -> tuple[Recording, ...]:
+    """Return the series of an objective, each after those it reads."""
     what = measure(objective, inventory)
     rows = {
         **_constants(objective),
         **_rates(objective, what),
-        **_windows(objective, what, every),
+        **_windows(objective, what),
     }
     group = group_of(objective)
     return (
@@ -68,7 +65,7 @@ def objective_recordings(
     )
 
 
-def period_recordings(objective: Objective, every: timedelta = EVERY) -> tuple[Recording, ...]:
+def period_recordings(objective: Objective) -> tuple[Recording, ...]:
     """Return the series over the whole window."""
     group = period_group_of(objective)
     whole = f"[{span(objective.window)}]"
@@ -78,7 +75,7 @@ def period_recordings(objective: Objective, every: timedelta = EVERY) -> tuple[R
     left = "slo:period_error_budget_remaining:ratio"
     rows = {
         ratio: f"{errors} / ({total} > 0)",
-        bad: f"{errors} * {every.total_seconds():g}",
+        bad: f"{errors} * {_SECONDS}",
         left: f"1 - {named(ratio, objective)} / {objective.budget:g}",
         "slo:deploy_freeze:bool": (
             f"({named(left, objective)} <= bool 0)"
@@ -125,7 +122,7 @@ def _rates(objective: Objective, what: Measure) -> dict[str, str]:
     }
 
 
-def _windows(objective: Objective, what: Measure, every: timedelta) -> dict[str, str]:
+def _windows(objective: Objective, what: Measure) -> dict[str, str]:
     rows = {}
     for window in _TIMED:
         total = what.total_of(window, "rate")
@@ -142,7 +139,7 @@ def _windows(objective: Objective, what: Measure, every: timedelta) -> dict[str,
     for window in _SUMMED:
         errors = f"sum_over_time({named('slo:errors:rate5m', objective)}[{span(window)}])"
         total = f"sum_over_time({named('slo:total:rate5m', objective)}[{span(window)}])"
-        rows[f"slo:bad_events:increase{span(window)}"] = f"{errors} * {every.total_seconds():g}"
+        rows[f"slo:bad_events:increase{span(window)}"] = f"{errors} * {_SECONDS}"
         rows[f"slo:sli_error:ratio_rate{span(window)}"] = f"{errors} / ({total} > 0)"
     return rows
 
