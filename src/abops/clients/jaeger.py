@@ -1,8 +1,11 @@
 """Jaeger's query API, version 3: which services sent spans."""
 
 from datetime import datetime
+from typing import Final
 
-from abops.clients.loopback import Loopback
+from abops.clients.loopback import Loopback, LoopbackStatusError
+
+NOT_FOUND: Final = 404
 
 
 class Jaeger:
@@ -17,15 +20,20 @@ class Jaeger:
 
     def has_spans(self, service: str, since: datetime, until: datetime) -> bool:
         """Tell whether the service sent a span between two moments."""
-        found = self._server.get(
-            "/api/v3/traces",
-            **{
-                "query.service_name": service,
-                "query.start_time_min": _moment(since),
-                "query.start_time_max": _moment(until),
-                "query.num_traces": "1",
-            },
-        )
+        try:
+            found = self._server.get(
+                "/api/v3/traces",
+                **{
+                    "query.service_name": service,
+                    "query.start_time_min": _moment(since),
+                    "query.start_time_max": _moment(until),
+                    "query.num_traces": "1",
+                },
+            )
+        except LoopbackStatusError as error:
+            if error.status == NOT_FOUND:  # Jaeger's word for an empty answer
+                return False
+            raise
         return bool(found.get("result", {}).get("resourceSpans"))
 
 

@@ -15,6 +15,12 @@ class LoopbackError(OpsError):
     hint = "See whether it runs: `abops stack status`."
 
 
+class LoopbackStatusError(LoopbackError):
+    """A server of the local stack answered with an error: `status` is its HTTP status."""
+
+    status = 0
+
+
 class Loopback:
     """One server of this machine."""
 
@@ -39,5 +45,10 @@ class Loopback:
             response = self._client.request(method, self._url + path, **values)
             response.raise_for_status()
             return response.json()
+        except httpx2.HTTPStatusError as error:
+            answer = error.response
+            failed = LoopbackStatusError(f"{self._url}{path} answered {answer.status_code}")
+            failed.status = answer.status_code
+            raise failed from error
         except (httpx2.HTTPError, ValueError) as error:
             raise LoopbackError(f"{self._url}{path}: {error}") from error

@@ -285,7 +285,7 @@ def _timeseries(panel: Panel) -> Any:
 def _table(panel: Panel) -> Any:
     names = {f"Value #{chr(ord('A') + i)}": name for i, name in enumerate(panel.columns)}
     hidden = {"Time": True} | {f"Time {i}": True for i in range(1, len(panel.queries) + 1)}
-    return (
+    builder = (
         table.Panel()
         .with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(
@@ -294,6 +294,11 @@ def _table(panel: Panel) -> Any:
             )
         )
     )
+    for name, unit in zip(panel.columns, panel.column_units, strict=False):
+        builder = builder.override_by_name(
+            name, [model.DynamicConfigValue(id_val="unit", value=unit)]
+        )
+    return builder
 
 
 def _heatmap(_panel: Panel) -> Any:

@@ -8,7 +8,7 @@ Kind = Literal[
     "stat", "gauge", "bargauge", "timeseries", "table", "heatmap", "state-timeline", "text"
 ]
 Unit = Literal[
-    "percentunit", "short", "s", "ms", "m", "h", "bytes", "Bps", "reqps", "ops", "iops", "pps",
+    "percentunit", "short", "s", "ms", "m", "h", "d", "bytes", "Bps", "reqps", "ops", "iops", "pps",
     "currencyUSD", "bool",
 ]  # fmt: skip
 Color = Literal["green", "yellow", "orange", "red", "blue"]
@@ -52,6 +52,8 @@ class Panel(Struct, frozen=True):
     decimals: int | None = None
     columns: tuple[str, ...] = ()
     """Tables: names of the queries' values, in their order."""
+    column_units: tuple[Unit, ...] = ()
+    """Tables: units of those values; none: the panel's own."""
     text: str = ""
     values: dict[str, str] = {}
     """Words for values: "1" -> "up"."""

@@ -1,10 +1,17 @@
 """Board `ab-sla-slo`: what was promised, what was kept, and how much may still go wrong."""
 
 from abops.observability.boards.model import FULL, Board, Limit, Panel, Query, Row, chart, stat
+from abops.observability.targets import PROBE_INTERVAL
 
 E = 'env=~"$env"'
 MONTH_MINUTES = 43.2
 """Minutes that 99.9 % of 30 days leave for being down."""
+_PROBED = f'probe_success{{{E},service="api"}}[30d]'
+DOWN_MINUTES = (
+    f"sum(count_over_time({_PROBED}) - sum_over_time({_PROBED}))"
+    f" * {PROBE_INTERVAL.total_seconds():g} / 60"
+)
+"""Failed health checks, each for the time until the next one."""
 BURN_LIMITS = (Limit(1, "yellow"), Limit(3, "yellow"), Limit(6, "orange"), Limit(14.4, "red"))
 LEFT = "slo:period_error_budget_remaining:ratio"
 BURN_1H = (
@@ -36,7 +43,7 @@ def objectives_board() -> Board:
 
 
 def _now() -> tuple[Panel, ...]:
-    down = f'(1 - avg(avg_over_time(probe_success{{{E},service="api"}}[30d])))'
+    down = DOWN_MINUTES
     return (
         stat(
             "Smallest budget left",
@@ -66,7 +73,7 @@ def _now() -> tuple[Panel, ...]:
         stat(
             "Down in 30 days",
             "m",
-            f"{down} * {30 * 24 * 60}",
+            down,
             f"Minutes in which the API's health check failed; 99.9 % leave {MONTH_MINUTES}.",
             Limit(MONTH_MINUTES / 2, "yellow"),
             Limit(MONTH_MINUTES),
@@ -108,10 +115,11 @@ def _table() -> Panel:
             Query(f"max by {by} ({LEFT}{{{E}}})"),
             Query(f"max by {by} ({BURN_1H})"),
             Query(f"max by {by} ({BURN_6H})"),
-            Query(f"max by {by} ({LEFT}{{{E}}} * 30 * 86400 / ({BURN_6H} > 0))"),
+            Query(f"max by {by} (clamp_min({LEFT}{{{E}}}, 0) * 30 / ({BURN_6H} > 0))"),
         ),
-        columns=("objective", "kept", "budget left", "burn 1h", "burn 6h", "spent in, s"),
-        decimals=4,
+        columns=("objective", "kept", "budget left", "burn 1h", "burn 6h", "spent in"),
+        column_units=("percentunit", "percentunit", "percentunit", "short", "short", "d"),
+        decimals=2,
         no_value=NO_SLO,
     )
 
@@ -220,7 +228,8 @@ def _latency() -> tuple[Panel, ...]:
                     f" (service_route_code:http_server_requests:rate5m{{{E}}}))"
                 ),
             ),
-            columns=("p95, s", "requests a second"),
+            columns=("p95", "requests"),
+            column_units=("s", "reqps"),
         ),
     )
 
@@ -275,9 +284,7 @@ def _availability() -> tuple[Panel, ...]:
             ),
             unit="percentunit",
             kind="gauge",
-            queries=(
-                Query(f'(1 - avg(avg_over_time(probe_success{{{E},service="api"}}[30d]))) / 0.001'),
-            ),
+            queries=(Query(f"{DOWN_MINUTES} / {MONTH_MINUTES}"),),
             limits=(Limit(0.5, "yellow"), Limit(1)),
             maximum=1,
         ),
