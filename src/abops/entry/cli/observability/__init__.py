@@ -11,6 +11,7 @@ COMMANDS = {
     "exporter": "Serve users, posts, revenue and queues as metrics.",
     "mutate": "Change every rule in every small way: its cases must notice.",
     "time": "Load every board over a day of history: within 2 s and 0.6 CPU-s.",
+    "slo": "What is promised: explain an objective, show how each stands.",
     "test": "Run every alert's cases: fires when it must, silent when it must not.",
 }
 
