@@ -79,12 +79,15 @@ class Store:
 
     def await_lines(self, env: str, count: int, *, part: str = "api") -> list[FoundLine]:
         """Wait until the stream of a part holds `count` lines, and return them."""
-        stream = stream_of(INVENTORY, part, env)
-
-        wait_until(
-            lambda: self._count(stream) >= count, timeout_s=45, what=f"{count} lines in {stream}"
-        )
+        self.await_count(env, count, part=part)
         return self.lines(env, part=part)
+
+    def await_count(self, env: str, count: int, *, part: str = "api") -> None:
+        """Wait until the stream of a part holds `count` lines."""
+        stream = stream_of(INVENTORY, part, env)
+        wait_until(
+            lambda: self._count(stream) >= count, timeout_s=60, what=f"{count} lines in {stream}"
+        )
 
     def _count(self, stream: str) -> int:
         try:
