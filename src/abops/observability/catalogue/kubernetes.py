@@ -8,6 +8,7 @@ from abops.inventory.model import Inventory
 from abops.observability.catalogue.alert import Alert
 from abops.observability.catalogue.kubernetes_capacity import capacity_alerts
 from abops.observability.catalogue.kubernetes_place import cluster
+from abops.observability.catalogue.kubernetes_pods import pod_alerts
 
 
 def kubernetes_alerts(inventory: Inventory) -> tuple[Alert, ...]:
@@ -15,4 +16,4 @@ def kubernetes_alerts(inventory: Inventory) -> tuple[Alert, ...]:
     where = cluster(inventory)
     if where is None:
         return ()
-    return capacity_alerts(where)
+    return (*pod_alerts(where), *capacity_alerts(where))

@@ -14,23 +14,41 @@ _OURS: Final = ("kubernetes", "node", "prometheus")
 
 
 class Cluster(Struct, frozen=True):
-    """Who looks after the cluster, and which containers page.
+    """Who looks after the cluster, and what of ours runs in it.
 
-    `first_tier` is a regular expression: a container is named after its service.
+    `services` and `first_tier` are regular expressions: a container is named after its service.
     """
 
     team: str
+    services: str
     first_tier: str
 
-    def labels(self, category: str, tier: int = 2, service: str = "") -> dict[str, str]:
-        """Return the labels of an alert; `service` for series that say of none."""
-        labels = {
+    def labels(self, category: str, tier: int = 2) -> dict[str, str]:
+        """Return the labels of an alert whose series say which service it is about."""
+        return {
             "component": COMPONENT,
             "category": category,
             "tier": str(tier),
             "team": self.team,
         }
-        return labels | ({"service": service} if service else {})
+
+    def own_labels(self, category: str, tier: int = 2) -> dict[str, str]:
+        """Return the labels of an alert about the cluster itself."""
+        return {**self.labels(category, tier), "service": COMPONENT}
+
+    def of_workload(self, expr: str, label: str) -> str:
+        """Return series with the service in the name that `label` holds, or else the cluster's.
+
+        Workloads are `<release>-<service>`, a canary's has one word more, a pod's one or two.
+        """
+        known = f'label_replace({expr}, "service", "{COMPONENT}", "", "")'
+        name = f"(?:.*-)?({self.services})(?:-canary)?(?:-[a-z0-9]+){{0,2}}"
+        return f'label_replace({known}, "service", "$1", "{label}", "{name}")'
+
+
+def of_container(expr: str) -> str:
+    """Return series with the service after which their container is named."""
+    return f'label_replace({expr}, "service", "$1", "container", "(.+)")'
 
 
 def cluster(inventory: Inventory) -> Cluster | None:
@@ -40,4 +58,5 @@ def cluster(inventory: Inventory) -> Cluster | None:
     if team is None:
         return None
     first = sorted(service.name for service in inventory.services if service.tier == 1)
-    return Cluster(team, "|".join(first))
+    every = sorted(service.name for service in inventory.services)
+    return Cluster(team, "|".join(every), "|".join(first))
