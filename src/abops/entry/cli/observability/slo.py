@@ -125,8 +125,8 @@ def _about(about: "Explanation") -> list[str]:
         "",
         "Budget",
         (
-            f"  {objective.budget:.4%} of events; as long as {about.minutes:.1f} minutes of full outage"
-            " with even traffic"
+            f"  {objective.budget:.4%} of events; as long as {about.minutes:.1f} minutes of full"
+            " outage with even traffic"
         ),
         "",
         f"When {about.events} begin to go wrong at a steady rate",
@@ -137,8 +137,8 @@ def _about(about: "Explanation") -> list[str]:
             for row in about.table
         ),
         (
-            f"  Nobody is paged below {floors.page} bad events, nor told below {floors.ticket}. Rules"
-            " are evaluated every 30 s."
+            f"  Nobody is paged below {floors.page} bad events, nor told below {floors.ticket}."
+            " Rules are evaluated every 30 s."
         ),
         "",
         "Alerts",
