@@ -9,6 +9,7 @@ from abops.observability.catalogue.alert import Alert
 from abops.observability.catalogue.kubernetes_capacity import capacity_alerts
 from abops.observability.catalogue.kubernetes_place import cluster
 from abops.observability.catalogue.kubernetes_pods import pod_alerts
+from abops.observability.catalogue.kubernetes_rollout import rollout_alerts
 
 
 def kubernetes_alerts(inventory: Inventory) -> tuple[Alert, ...]:
@@ -16,4 +17,4 @@ def kubernetes_alerts(inventory: Inventory) -> tuple[Alert, ...]:
     where = cluster(inventory)
     if where is None:
         return ()
-    return (*pod_alerts(where), *capacity_alerts(where))
+    return (*pod_alerts(where), *rollout_alerts(where), *capacity_alerts(where))

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
+from abops.observability.catalogue.alert import Alert, Fired, Runbook
 from abops.observability.catalogue.cases import Timing, around, labelled, steady
 from abops.observability.catalogue.commands import ask, shell
 from abops.observability.catalogue.kubernetes_place import BOARD, GROUP, Cluster
@@ -19,10 +19,6 @@ def capacity_alerts(where: Cluster) -> tuple[Alert, ...]:
 
 def _memory_near_limit(where: Cluster) -> Alert:
     metric, limit, hold = "service:memory_limit:ratio", 0.9, 5 * _MINUTE
-
-    def fired(ratio: float) -> Fired:
-        return Fired(_SERVED, f"api uses {percent(ratio)} of the memory it may have")
-
     return Alert(
         name="KubeMemoryNearLimit",
         group=GROUP,
@@ -68,13 +64,10 @@ def _memory_near_limit(where: Cluster) -> Alert:
                 " would then choose whom to kill."
             ),
         ),
-        cases=(
-            *around(
-                limit,
-                lambda v: labelled(metric, steady(v), _SERVED),
-                fired,
-                timing=Timing(hold),
-            ),
-            Case("full to the brim", labelled(metric, steady(1), _SERVED), hold, (fired(1),)),
+        cases=around(
+            limit,
+            lambda v: labelled(metric, steady(v), _SERVED),
+            lambda v: Fired(_SERVED, f"api uses {percent(v)} of the memory it may have"),
+            timing=Timing(hold),
         ),
     )
