@@ -93,12 +93,12 @@ def _filled(
         for query in panel.queries
     ):
         about = {part.name for part in parts if covers(query.expr, {}, part)} - filled
-        if about and prometheus.query(_filled_in(query.expr)):
+        if about and prometheus.query(filled_in(query.expr)):
             filled |= about
     return frozenset(filled)
 
 
-def _filled_in(expr: str) -> str:
+def filled_in(expr: str) -> str:
     for variable, value in _FILLED_IN:
         expr = expr.replace(variable, value)
     return expr

@@ -12,6 +12,8 @@ COMMANDS = {
     "mutate": "Change every rule in every small way: its cases must notice.",
     "time": "Load every board over a day of history: within 2 s and 0.6 CPU-s.",
     "slo": "What is promised: explain an objective, show how each stands.",
+    "grafana-smoke": "Ask a Grafana for its health, the boards, and one query.",
+    "smoke": "Use each path of a running environment once: metrics, traces, logs, boards.",
     "test": "Run every alert's cases: fires when it must, silent when it must not.",
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from abops.entry.cli.local import url_option
 from abops.entry.cli.output import inventory_option, output_option, show
 from abops.kernel.errors import OpsError
 
@@ -18,20 +19,8 @@ class CoverageTooLowError(OpsError):
 @click.command()
 @inventory_option
 @click.option("--live", is_flag=True, help="Also ask a running environment what it really sees.")
-@click.option(
-    "--prometheus",
-    envvar="ABOPS_PROMETHEUS_URL",
-    default="http://127.0.0.1:9090",
-    show_default=True,
-    help="Address of Prometheus, for --live.",
-)
-@click.option(
-    "--jaeger",
-    envvar="ABOPS_JAEGER_URL",
-    default="http://127.0.0.1:16686",
-    show_default=True,
-    help="Address of Jaeger's query API, for --live.",
-)
+@url_option("prometheus", "prometheus", "Address of Prometheus, for --live.")
+@url_option("jaeger", "jaeger", "Address of Jaeger's query API, for --live.")
 @click.option(
     "--logs",
     envvar="ABOPS_LOGS_URL",
