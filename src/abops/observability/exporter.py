@@ -12,7 +12,7 @@ from typing import Protocol
 from wsgiref.simple_server import WSGIServer
 
 import structlog
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -139,4 +139,5 @@ def serve(exporter: Exporter, host: str, port: int) -> tuple[WSGIServer, threadi
     """Answer scrapes on host:port; return the server and its thread."""
     registry = CollectorRegistry()
     registry.register(exporter)
+    ProcessCollector(registry=registry)
     return start_http_server(port, addr=host, registry=registry)

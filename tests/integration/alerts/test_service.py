@@ -162,6 +162,16 @@ async def test_metrics_are_there_before_anything_happens(
         assert f"abops_{name}" in text
 
 
+async def test_an_acknowledgement_is_timed_once(channels: Channels, tmp_path: Path) -> None:
+    async with a_service(channels, tmp_path) as service:
+        await service.ingest(a_body(an_alert("A", severity="info")))
+        await service.ack(1, by="ana")
+        await service.ack(1, by="ben")
+        text = (await service.metrics()).decode()
+
+    assert "abops_incidents_acknowledge_seconds_count 1.0" in text
+
+
 async def test_who_stops_waiting_does_not_stop_the_service(
     channels: Channels, tmp_path: Path
 ) -> None:

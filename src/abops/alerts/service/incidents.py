@@ -82,11 +82,11 @@ class Incidents:
                 self._ends(step, event)
         step.write()
 
-    def ack(self, unit: Unit, number: int, actor: Actor) -> None:
-        """Record that somebody takes care of it; a second time changes nothing."""
+    def ack(self, unit: Unit, number: int, actor: Actor) -> bool:
+        """Record that somebody takes care of it; a second time changes nothing and is False."""
         incident = self._unresolved(number)
         if incident.state == "acked":
-            return
+            return False
         incident.state, incident.acked_at, incident.acked_by = "acked", unit.now, actor.name
         step = Step(unit)
         step.changed(incident, "acked")
@@ -101,6 +101,7 @@ class Incidents:
         rows.record_audit(
             unit.connection, actor, at=unit.now, action="ack", subject=f"INC-{number}"
         )
+        return True
 
     def unack(self, unit: Unit, number: int, actor: Actor) -> None:
         """Record that nobody takes care of it any more; a second time changes nothing.

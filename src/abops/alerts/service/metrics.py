@@ -1,9 +1,18 @@
 """The service's own metrics, under the names the rules and dashboards use."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from abops.alerts.model import SEVERITIES
 from abops.alerts.store.outbox import Claim, Outcome
@@ -15,6 +24,8 @@ class Metrics:
     """Counts what is received and what is told."""
 
     def __init__(self, channels: tuple[str, ...]) -> None:
+        # Half the series; nobody asks when a counter began.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         self._registry = registry
         self.received = Counter(
@@ -49,6 +60,13 @@ class Metrics:
         self.duplicate_pages = Counter(
             "abops_duplicate_pages", "Pages that may have been sent twice", registry=registry
         )
+        self._acknowledged = Histogram(
+            "abops_incidents_acknowledge_seconds",
+            "Time from an incident's opening until somebody took it",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        ProcessCollector(registry=registry)
         self._heartbeat = Gauge(
             "abops_heartbeat_age_seconds",
             "Time since the Watchdog was last heard",
@@ -69,6 +87,10 @@ class Metrics:
         if outcome.state == "done" and item.kind in ("open", "rise", "fallback"):
             waited = outcome.at - claim.since.timestamp()
             self._latency.labels(item.channel, item.severity).observe(max(waited, 0.0))
+
+    def acknowledged(self, after: timedelta) -> None:
+        """Count one acknowledgement."""
+        self._acknowledged.observe(max(after.total_seconds(), 0.0))
 
     def text(
         self,

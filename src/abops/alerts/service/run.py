@@ -139,8 +139,11 @@ class AlertService:
     async def ack(self, number: int, *, by: str, via: str = "api") -> IncidentSummary:
         """Record that `by` takes care of it and tell the channels. Twice changes nothing."""
         actor = Actor(by, via)
-        await self._vault.write(lambda unit: self._incidents.ack(unit, number, actor))
-        return await self._vault.summary(number)
+        changed = await self._vault.write(lambda unit: self._incidents.ack(unit, number, actor))
+        summary = await self._vault.summary(number)
+        if changed and summary.acked_at is not None:
+            self._metrics.acknowledged(summary.acked_at - summary.opened_at)
+        return summary
 
     async def unack(self, number: int, *, by: str, via: str = "api") -> IncidentSummary:
         """Record that nobody takes care of it any more and tell who knew of the ack."""
