@@ -11,6 +11,7 @@ from abops.kernel.quantities import format_duration
 from abops.observability.catalogue.aiogram import aiogram_alerts
 from abops.observability.catalogue.alert import Alert
 from abops.observability.catalogue.blackbox import edge_alerts
+from abops.observability.catalogue.celery import celery_alerts
 from abops.observability.catalogue.fastapi import fastapi_alerts
 from abops.observability.catalogue.kubernetes import kubernetes_alerts
 from abops.observability.catalogue.node import node_alerts
@@ -41,6 +42,7 @@ def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
         *edge_alerts(inventory),
         *fastapi_alerts(inventory),
         *aiogram_alerts(inventory),
+        *celery_alerts(inventory),
         *slo_alerts(inventory),
     )
 

@@ -166,14 +166,6 @@ def _latency(where: Place) -> Alert:
 
 def _traffic_drop(where: Place) -> Alert:
     limit, hold, step = 0.3, 10 * _MINUTE, 5 * _MINUTE
-    steps = int(_WEEK / step)
-
-    def history(now: str, then: float = _BUSY) -> dict[str, str]:
-        return labelled(_REQUESTS, f"{then:g}x{steps - 1} {now}", _SERVED)
-
-    def fired(value: float) -> Fired:
-        return Fired(_SERVED, f"api gets {percent(value)} of the requests of a week ago")
-
     return Alert(
         name="ApiTrafficDrop",
         group=GROUP,
@@ -220,19 +212,31 @@ def _traffic_drop(where: Place) -> Alert:
                 " with that reason; it ends by itself within the week."
             ),
         ),
-        cases=(
-            *around(
-                limit,
-                lambda v: history(steady(_BUSY * v, 100)),
-                fired,
-                below=True,
-                timing=Timing(hold, _WEEK, step),
-            ),
-            Case("all requests are gone", history("stale _x9"), _WEEK + hold, (fired(0),)),
-            Case("last week was hardly busier", history("0.01x9", 0.18), _WEEK + hold),
-            Case("last week was busy enough", history("0x9", 0.22), _WEEK + hold, (fired(0),)),
-            Case("a week ago there was nothing", history("0x9", 0), _WEEK + hold),
+        cases=_drop_cases(limit, hold, step),
+    )
+
+
+def _drop_cases(limit: float, hold: timedelta, step: timedelta) -> tuple[Case, ...]:
+    steps = int(_WEEK / step)
+
+    def history(now: str, then: float = _BUSY) -> dict[str, str]:
+        return labelled(_REQUESTS, f"{then:g}x{steps - 1} {now}", _SERVED)
+
+    def fired(value: float) -> Fired:
+        return Fired(_SERVED, f"api gets {percent(value)} of the requests of a week ago")
+
+    return (
+        *around(
+            limit,
+            lambda v: history(steady(_BUSY * v, 100)),
+            fired,
+            below=True,
+            timing=Timing(hold, _WEEK, step),
         ),
+        Case("all requests are gone", history("stale _x9"), _WEEK + hold, (fired(0),)),
+        Case("last week was hardly busier", history("0.01x9", 0.18), _WEEK + hold),
+        Case("last week was busy enough", history("0x9", 0.22), _WEEK + hold, (fired(0),)),
+        Case("a week ago there was nothing", history("0x9", 0), _WEEK + hold),
     )
 
 
