@@ -10,13 +10,13 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter
 from msgspec import Struct
 
-from abops.entry.web.observe import coverage, dashboards, logs
+from abops.entry.web.observe import coverage, dashboards, logs, slo
 from abops.entry.web.pages import Pages, Place
 from abops.kernel.errors import OpsError
 from abops.workflows.board_shelf import BoardShelf
 from abops.workflows.coverage import Live
 
-STATUS: Final[dict[type[OpsError], int]] = {**dashboards.STATUS}
+STATUS: Final[dict[type[OpsError], int]] = {**dashboards.STATUS, **slo.STATUS}
 """What errors of these places are answered with."""
 
 
@@ -54,6 +54,8 @@ def _areas(pages: Pages, sources: Sources) -> tuple[_Area, ...]:
             pages, sources.prometheus, pages.clock, BoardShelf(sources.dashboards)
         )
         areas.append(_Area(dashboards.PLACE, boards))
+        promised = slo.ObjectivePages(pages, sources.inventory, sources.prometheus)
+        areas.append(_Area(slo.PLACE, promised.router()))
     if sources.logs:
         searched = logs.logs_router(pages, sources.logs, sources.inventory, pages.home_env)
         areas.append(_Area(logs.PLACE, searched))

@@ -179,11 +179,8 @@ def charts_of(objective: Objective, history: History) -> list[Chart]:
             "Burn rate",
             [(line.name, line.values) for line in history.burns],
             span,
-            scale=slo_chart.by_size(
-                _known(*(line.values for line in history.burns)), most=factors[0][0]
-            ),
-            text=lambda value: f"{value:g}",
-            limits=[
+            slo_chart.by_size(_known(*(one.values for one in history.burns)), most=factors[0][0]),
+            [
                 *(Limit(factor, f"{factor:.3g} {what}") for factor, what in factors),
                 Limit(1, "1 as allowed"),
             ],
@@ -192,17 +189,15 @@ def charts_of(objective: Objective, history: History) -> list[Chart]:
             "Bad events",
             [("over 5 m", errors)],
             span,
-            scale=slo_chart.linear(_known(errors), most=objective.budget * 2),
-            text=_percent,
-            limits=[Limit(objective.budget, f"{_percent(objective.budget)} allowed")],
+            slo_chart.linear(_known(errors), most=objective.budget * 2, text=_percent),
+            [Limit(objective.budget, f"{_percent(objective.budget)} allowed")],
         ),
         slo_chart.chart(
             "Budget left",
             [(f"of {objective.window.days} days", left)],
             span,
-            scale=slo_chart.linear(_known(left), most=1),
-            text=_percent,
-            limits=[Limit(0, "spent")],
+            slo_chart.linear(_known(left), most=1, text=_percent),
+            [Limit(0, "spent")],
         ),
     ]
 

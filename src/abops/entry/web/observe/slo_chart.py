@@ -17,6 +17,7 @@ _STEPS: Final = tuple(
     timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 5760, 10080)
 )
 _TICKS_AT_MOST: Final = 6
+_SIZES: Final = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 _ROUND: Final = (1, 2, 2.5, 5, 10)
 _DAY: Final = timedelta(days=1)
 
@@ -65,11 +66,12 @@ class Scale(Struct, frozen=True):
 
     place: Callable[[float], float]
     ticks: tuple[float, ...]
+    text: Callable[[float], str]
 
 
-def linear(values: Sequence[float], *, least: float = 0.0, most: float = 0.0) -> Scale:
-    """Return a scale from `least` or lower to `most` or higher, with round ticks."""
-    low, high = min([least, *values]), max([most, *values])
+def linear(values: Sequence[float], *, most: float, text: Callable[[float], str]) -> Scale:
+    """Return a scale from zero or lower to `most` or higher, with round ticks."""
+    low, high = min([0.0, *values]), max([most, *values])
     if high <= low:
         high = low + 1
     step = _round_step((high - low) / 4)
@@ -78,20 +80,22 @@ def linear(values: Sequence[float], *, least: float = 0.0, most: float = 0.0) ->
     return Scale(
         lambda value: (value - low) / (high - low),
         tuple(low + step * index for index in range(count + 1)),
+        text,
     )
 
 
 def by_size(values: Sequence[float], *, most: float) -> Scale:
     """Return a scale on which 1 and 1,000 can both be read: the logarithm of one more."""
-    high = math.log1p(max([most, *values]) * 1.1)
-    ticks = tuple(
-        t for t in (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0) if t < math.exp(high)
+    highest = max([most, *values]) * 1.1
+    return Scale(
+        lambda value: math.log1p(max(value, 0)) / math.log1p(highest),
+        tuple(tick for tick in _SIZES if tick <= highest),
+        lambda value: f"{value:g}",
     )
-    return Scale(lambda value: math.log1p(max(value, 0)) / high, ticks)
 
 
 def _round_step(step: float) -> float:
-    size = 10 ** math.floor(math.log10(step))
+    size: float = 10.0 ** math.floor(math.log10(step))
     return next(factor * size for factor in _ROUND if factor * size >= step * (1 - 1e-9))
 
 
@@ -99,22 +103,21 @@ def chart(
     title: str,
     lines: Sequence[tuple[str, Sequence[float | None]]],
     span: tuple[datetime, datetime],
-    *,
     scale: Scale,
-    text: Callable[[float], str],
     limits: Sequence[Limit] = (),
 ) -> Chart:
     """Draw lines whose values are spread evenly over `span`."""
 
     def y(value: float) -> float:
-        return round(TOP + (1 - min(max(scale.place(value), 0), 1)) * (HEIGHT - TOP - BOTTOM), 1)
+        share: float = min(max(scale.place(value), 0.0), 1.0)
+        return round(TOP + (1 - share) * (HEIGHT - TOP - BOTTOM), 1)
 
     return Chart(
         title=title,
         lines=tuple(_drawn(name, values, y) for name, values in lines),
         limits=tuple(Tick(y(limit.value), limit.text) for limit in limits),
         across=_times(*span),
-        up=tuple(Tick(y(tick), text(tick)) for tick in scale.ticks),
+        up=tuple(Tick(y(tick), scale.text(tick)) for tick in scale.ticks),
     )
 
 
