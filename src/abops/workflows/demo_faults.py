@@ -101,13 +101,13 @@ class Injector:
         self._layout = layout
         self._panel = panel
 
-    def inject(self, fault: Fault) -> None:
-        """Break it."""
+    def inject(self, fault: Fault, *, lasting_s: float = SWITCH_LASTS_S) -> None:
+        """Break it; a switch ends by itself after `lasting_s` seconds."""
         match fault.action:
             case StopPart(part, sig):
                 self._ask(Request("stop", part, sig))
             case Switch(name, options):
-                self._panel.turn_on(name, seconds=SWITCH_LASTS_S, **options)
+                self._panel.turn_on(name, seconds=lasting_s, **options)
 
     def mend(self, fault: Fault) -> None:
         """Take it back; a part is waited for until it is healthy."""
