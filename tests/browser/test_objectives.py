@@ -61,8 +61,8 @@ def test_the_worst_objective_stands_first_and_every_state_is_told(
 ) -> None:
     page.goto(f"{console.url}/slo")
     shown = states(page)
-    assert [EXHAUSTED, SLOW, PAGING, NOT_YET] == list(shown)[:4]
-    assert ["exhausted", "burning", "burning", "no data"] == list(shown.values())[:4]
+    assert [PAGING, EXHAUSTED, SLOW, NOT_YET] == list(shown)[:4]
+    assert ["burning", "exhausted", "burning", "no data"] == list(shown.values())[:4]
     assert {"ok"} == set(list(shown.values())[4:])
     row = page.locator(".slo-row", has_text=PAGING)
     expect(row).to_contain_text("99.5")

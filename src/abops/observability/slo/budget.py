@@ -94,9 +94,11 @@ class Standing(Struct, frozen=True):
 
     @property
     def state(self) -> State:
-        """Say how the objective stands, the worst first."""
+        """Say how the objective stands, the worst first: what people are paged for."""
+        if self.is_paging:
+            return "burning"
         if self.is_frozen:
             return "exhausted"
-        if self.is_paging or self.is_warning:
+        if self.is_warning:
             return "burning"
         return "ok" if self.left is not None else "no data"

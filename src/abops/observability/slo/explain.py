@@ -11,10 +11,11 @@ from abops.observability.slo.alerts import burn_expr
 from abops.observability.slo.budget import DAY, FAST, HOUR, SLOW, allowed_minutes, time_to_fire
 from abops.observability.slo.cases import Burn
 from abops.observability.slo.measure import Measure, measure
-from abops.observability.slo.recordings import FIVE, span
+from abops.observability.slo.recordings import FIVE
 
 RATES: Final = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
 """Shares of bad events that the table of times answers for."""
+_MINUTE: Final = timedelta(minutes=1)
 _DAYS_AND_HOURS: Final = 2 * DAY
 
 
@@ -73,10 +74,15 @@ def explain(objective: Objective, inventory: Inventory) -> Explanation:
 
 
 def promise(objective: Objective, what: Measure) -> str:
-    """Say what is promised: 95 % of requests within 500ms, over 30d."""
-    within = f" within {format_duration(objective.threshold)}" if objective.threshold else ""
-    good = within or " good"
-    return f"{objective.objective:g} % of {what.events}{good}, over {span(objective.window)}"
+    """Say what is promised: 95 % of requests within 0.5 s, over 30 days."""
+    good = f"within {_limit(objective.threshold)}" if objective.threshold else "good"
+    window = f"{objective.window.days} days"
+    return f"{objective.objective:g} % of {what.events} {good}, over {window}"
+
+
+def _limit(threshold: timedelta) -> str:
+    seconds = threshold.total_seconds()
+    return f"{seconds:g} s" if threshold < _MINUTE else format_duration(threshold)
 
 
 def _table(objective: Objective) -> tuple[Firing, ...]:

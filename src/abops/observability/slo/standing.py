@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from abops.inventory.model import Objective
-from abops.observability.slo.budget import Standing, State
+from abops.observability.slo.budget import Standing
 
 _ERRORS: Final = "slo:sli_error:ratio_period"
 _LEFT: Final = "slo:period_error_budget_remaining:ratio"
@@ -20,7 +20,6 @@ QUERY: Final = (
     f' or ALERTS{{alertname=~"{PAGE}|{TICKET}|{BLIND}",alertstate="firing"}}'
 )
 """Everything that the table of objectives needs: some ten series for each of them."""
-_WORST_FIRST: Final[tuple[State, ...]] = ("exhausted", "burning", "no data", "ok")
 
 Labelled = tuple[Mapping[str, str], float]
 
@@ -67,6 +66,14 @@ def _standing(objective: Objective, env: str, values: Mapping[str, float]) -> St
     )
 
 
-def _urgency(standing: Standing) -> tuple[int, float, str]:
+def _urgency(standing: Standing) -> tuple[bool, bool, bool, bool, float, str]:
+    """Order by what is to be done: get up, stop deployments, look tomorrow, look why."""
     left = standing.left if standing.left is not None else 1.0
-    return _WORST_FIRST.index(standing.state), left, standing.slo
+    return (
+        not standing.is_paging,
+        not standing.is_frozen,
+        not standing.is_warning,
+        standing.state != "no data",
+        left,
+        standing.slo,
+    )

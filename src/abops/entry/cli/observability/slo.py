@@ -59,7 +59,7 @@ def status(file: Path, prometheus: str, output: str) -> None:
                 "burn_1h": one.burn_1h if is_plain else _figure(one.burn_1h),
                 "burn_6h": one.burn_6h if is_plain else _figure(one.burn_6h),
                 "spent_in_s": ends and ends.total_seconds(),
-                "state": "exhausted (freeze)" if one.is_frozen else one.state,
+                "state": f"{one.state} (freeze)" if one.is_frozen else one.state,
             }
         )
     if output != "json":
