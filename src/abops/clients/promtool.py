@@ -20,7 +20,19 @@ class Judge:
 
     def check(self, *arguments: str, cwd: Path | None = None) -> str:
         """Run the program and return what it said. Raises VerdictError with its output."""
-        done = subprocess.run(  # noqa: S603 - our own arguments
+        done = self._run(arguments, cwd)
+        if done.returncode != 0:
+            raise VerdictError(f"{self._program.name} {arguments[0]}: {done.stdout.strip()}")
+        return done.stdout
+
+    def opinion(self, *arguments: str, cwd: Path | None = None) -> str:
+        """Run the program and return what it said, good or bad."""
+        return self._run(arguments, cwd).stdout
+
+    def _run(
+        self, arguments: tuple[str, ...], cwd: Path | None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own arguments
             [self._program, *arguments],
             cwd=cwd,
             stdout=subprocess.PIPE,
@@ -28,6 +40,3 @@ class Judge:
             text=True,
             check=False,
         )
-        if done.returncode != 0:
-            raise VerdictError(f"{self._program.name} {arguments[0]}: {done.stdout.strip()}")
-        return done.stdout
