@@ -114,7 +114,7 @@ def _api(site: Site) -> Part:
         depends_on=("migrate", "redis"),
         check=HttpCheck(port, "/health"),
         url=site.url("api"),
-        memory_mib=128,
+        memory_mib=160,
     )
 
 
@@ -128,7 +128,7 @@ def _bot(site: Site) -> Part:
         depends_on=("migrate", "redis", "telegram-stub"),
         check=HttpCheck(port, "/health"),
         url=site.url("bot", "/metrics"),
-        memory_mib=128,
+        memory_mib=320,  # aiogram builds 200 MiB of models
     )
 
 
@@ -163,7 +163,7 @@ def _beat(site: Site) -> Part:
         depends_on=("redis",),
         check=HttpCheck(port, "/metrics"),
         url=site.url("beat", "/metrics"),
-        memory_mib=96,
+        memory_mib=128,
     )
 
 

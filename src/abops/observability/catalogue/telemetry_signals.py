@@ -7,6 +7,8 @@ from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
 from abops.observability.catalogue.cases import Timing, around, burst, labelled, rising, steady
 from abops.observability.catalogue.telemetry_place import GROUP, place
 
+_COLLECTORS: Final = "cpu|diskstats|filesystem|loadavg|meminfo|netdev|stat|vmstat"
+"""Collectors that every machine has; others fail where there is no such hardware."""
 _QUARTER: Final = timedelta(minutes=15)
 
 
@@ -157,7 +159,8 @@ def _parts() -> tuple[Alert, ...]:
             expr=(
                 "max by (env, job, service) (pg_exporter_last_scrape_error"
                 " or redis_exporter_last_scrape_error"
-                " or 1 - min without (collector) (node_scrape_collector_success)) > {threshold}"
+                " or 1 - min without (collector) (node_scrape_collector_success"
+                f'{{collector=~"{_COLLECTORS}"}})) > {{threshold}}'
             ),
             threshold=0,
             unit="",
@@ -207,12 +210,14 @@ def _exporter_cases() -> tuple[Case, ...]:
     collectors = labelled(
         "node_scrape_collector_success", steady(1), node | {"collector": "cpu"}
     ) | labelled("node_scrape_collector_success", steady(0), node | {"collector": "diskstats"})
+    absent = labelled("node_scrape_collector_success", steady(0), node | {"collector": "nvme"})
     due = timedelta(minutes=5)
     return (
         Case("PostgreSQL's fails", postgres(1), due, (fired("postgres", "postgres"),)),
         Case("not before its hold", postgres(1), due - timedelta(seconds=15)),
         Case("Redis' fails", redis, due, (fired("redis", "redis"),)),
         Case("one collector of a node fails", collectors, due, (fired("node", "node-exporter"),)),
+        Case("this machine has no such hardware", absent, due * 2),
         Case("all is read", postgres(0), due * 2),
         Case("no data", {}, due * 2),
     )
