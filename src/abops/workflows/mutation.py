@@ -10,11 +10,18 @@ from pathlib import Path
 from msgspec import Struct
 
 from abops.clients.promtool import Judge
-from abops.observability.mutate.suite import Batch, Mutant, Suite, batches, mutants
+from abops.kernel.errors import OpsError
+from abops.observability.mutate.suite import Batch, Mutant, Suite, batches, controls, mutants
 from abops.observability.mutate.verdict import Verdict, verdicts
 
 FILES_A_CALL = 12
 """Test files for one promtool: enough to forget its start, few enough to share out evenly."""
+
+
+class FailingCaseError(OpsError):
+    """A case fails although nothing was changed."""
+
+    hint = "Run `abops observability test`: it prints the case."
 
 
 class Tried(Struct, frozen=True):
@@ -29,7 +36,8 @@ def try_mutants(promtool: Path, tested: Sequence[Suite]) -> Tried:
     judge = Judge(promtool)
     known = {suite.name: suite for suite in tested}
     judged = [mutant for suite in tested for mutant in mutants(suite)]
-    waiting = judged
+    sound = [control for suite in tested for control in controls(suite)]
+    waiting = [*sound, *judged]
     survivors: list[Mutant] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         while waiting:
@@ -39,8 +47,15 @@ def try_mutants(promtool: Path, tested: Sequence[Suite]) -> Tried:
                     left = [m for n, m in batch.mutants.items() if n not in verdict.noticed]
                     (survivors if verdict.complete else again).extend(left)
             waiting = again
+    failing = {id(control) for control in sound} - {id(mutant) for mutant in survivors}
+    for control in sound:
+        if id(control) in failing:
+            raise FailingCaseError(f"{control.suite}: a case fails as the rule is")
     order = {id(mutant): at for at, mutant in enumerate(judged)}
-    return Tried(tuple(judged), tuple(sorted(survivors, key=lambda m: order[id(m)])))
+    return Tried(
+        tuple(judged),
+        tuple(sorted((m for m in survivors if id(m) in order), key=lambda m: order[id(m)])),
+    )
 
 
 def _shares(waiting: Sequence[Mutant], known: Mapping[str, Suite]) -> list[list[Batch]]:

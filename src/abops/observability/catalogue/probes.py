@@ -18,6 +18,8 @@ HALF = 0.5
 SEEN_FOR_A_MINUTE = 'time() - process_start_time_seconds{job="prometheus"} >= 60'
 """Prometheus has run for a minute and has scraped itself: before that, everything is absent."""
 
+STARTED = 'process_start_time_seconds{job="prometheus"}'
+
 _PROBED = {"service": "api", "env": "local", "team": "dev"}
 _LOOK = """\
 ```
@@ -97,6 +99,13 @@ def _probe_failed() -> Alert:
             ),
             Case("one failed probe is not an outage", {series: "1 1 1 1 0 1 1"}, _seconds(25)),
             Case("healthy", {series: "1x10"}, _seconds(40)),
+            *_mean_cases(
+                {series: "{}"},
+                Fired(
+                    {**_PROBED, "job": "probes", "instance": "a/health"},
+                    "api does not answer its health check",
+                ),
+            ),
             Case(
                 "a part of tier 2 does not page",
                 {series.replace('"1"', '"2"'): "0x10"},
@@ -107,9 +116,26 @@ def _probe_failed() -> Alert:
     )
 
 
+def _mean_cases(series: dict[str, str], fired: Fired) -> tuple[Case, ...]:
+    """Return the cases that hold the mean of 15 s and its limit in their places.
+
+    `series` has `{}` where the history belongs. Means just beside the limit do not come from
+    samples of 0 and 1; they stand for any number of samples.
+    """
+
+    def told(values: str) -> dict[str, str]:
+        return {name: value.replace("{}", values) for name, value in series.items()}
+
+    return (
+        Case("its mean is just under the limit", told("0.45x10"), _seconds(40), (fired,)),
+        Case("its mean is just over the limit", told("0.55x10"), _seconds(40)),
+        Case("two of the last three failed", told("1 1 0 0 1 0"), _seconds(25), (fired,)),
+        Case("it failed before, not now", told("0 0 0 0 1 1 1"), _seconds(30)),
+    )
+
+
 def _target_vanished(job: Job) -> Alert:
     up = f'up{{job="{job.name}"}}'
-    started = 'process_start_time_seconds{job="prometheus"}'
     series = f'up{{job="{job.name}",service="{job.service}",env="local",instance="a"}}'
     fired = Fired({"env": "local"}, f"{job.name} has not been scraped for 15 s")
     absent = Fired({}, fired.summary)
@@ -155,16 +181,34 @@ def _target_vanished(job: Job) -> Alert:
         cases=(
             Case(
                 "scrapes fail",
-                {series: "1 1 1 1 0 0 0", started: "-600x10"},
+                {series: "1 1 1 1 0 0 0", STARTED: "-600x10"},
                 _seconds(30),
                 (fired,),
             ),
-            Case("one failed scrape", {series: "1 1 1 1 0 1 1", started: "-600x10"}, _seconds(25)),
-            Case("no target", {started: "-600x10"}, _seconds(40), (absent,)),
-            Case("healthy", {series: "1x10", started: "-600x10"}, _seconds(40)),
-            Case("Prometheus has just started", {started: "0x10"}, _seconds(40)),
-            Case("Prometheus has scraped nothing yet", {}, _seconds(5)),
+            *vanished_cases(series, fired, absent),
         ),
+    )
+
+
+def vanished_cases(series: str, fired: Fired, absent: Fired) -> tuple[Case, ...]:
+    """Return the cases of a job whose scrapes fail (`fired`) or that has no target (`absent`)."""
+    up = {STARTED: "-600x20"}
+    other = 'up{job="another",service="another",env="local",instance="a"}'
+    return (
+        Case("one failed scrape", {series: "1 1 1 1 0 1 1", **up}, _seconds(25)),
+        Case("healthy", {series: "1x10", **up}, _seconds(40)),
+        *_mean_cases({series: "{}", **up}, fired),
+        Case("no target", {STARTED: "-28x10"}, _seconds(40), (absent,)),
+        Case("its target was taken away", {series: "1x3 _x10", **up}, _seconds(35), (absent,)),
+        Case("its last sample is 10 s old", {series: "1x3 _x10", **up}, _seconds(25)),
+        Case("another job does not stand in", {other: "1x10", **up}, _seconds(40), (absent,)),
+        Case("Prometheus has just started", {STARTED: "-12x10"}, _seconds(40)),
+        Case(
+            "Prometheus has just started, others have not",
+            {STARTED: "-12x10", STARTED.replace("prometheus", "other"): "-600x10"},
+            _seconds(40),
+        ),
+        Case("Prometheus has scraped nothing yet", {}, _seconds(5)),
     )
 
 
@@ -225,6 +269,7 @@ def _error_storm(service: str, team: str) -> Alert:
 
 def _storm_cases(service: str, bad: str, good: str) -> tuple[Case, ...]:
     fired = Fired({"env": "local", "service": service})
+    all_ = Fired(fired.labels, f"{service} answers 100% of its requests with 5xx")
     return (
         Case(
             "just above the threshold",
@@ -234,7 +279,24 @@ def _storm_cases(service: str, bad: str, good: str) -> tuple[Case, ...]:
         ),
         Case("just below the threshold", {bad: "0+9x10", good: "0+11x10"}, _seconds(50)),
         Case("at the threshold", {bad: "0+10x10", good: "0+10x10"}, _seconds(50)),
-        Case("all fail, but hardly anybody asks", {bad: "0+4x10"}, _seconds(50)),
+        Case("healthy", {good: "0+20x10"}, _seconds(50)),
+        Case("all fail, but hardly anybody asks", {bad: "0+4.5x10"}, _seconds(50)),
+        Case("all fail, a little more than one a second", {bad: "0+5.5x10"}, _seconds(50), (all_,)),
+        Case(
+            "it began 25 s ago",
+            {bad: "0x8 12+12x10", good: "0+20x8 168+8x10"},
+            _seconds(65),
+            (Fired(fired.labels, f"{service} answers 60% of its requests with 5xx"),),
+        ),
+        Case("it began 10 s ago", {bad: "0x8 10+10x10", good: "0+30x8 240x10"}, _seconds(50)),
+        Case(
+            "another job",
+            {
+                bad.replace(service, "another"): "0+11x10",
+                good.replace(service, "another"): "0+9x10",
+            },
+            _seconds(50),
+        ),
         Case("no traffic", {bad: "7x10", good: "9x10"}, _seconds(50)),
         Case("no data", {}, _seconds(50)),
     )
@@ -318,6 +380,10 @@ def _store_down(kind: _Store, service: str, team: str) -> Alert:
             Case("down", {series: "1 1 1 1 0 0 0"}, _seconds(30), (fired,)),
             Case("one failed connection", {series: "1 1 1 1 0 1 1"}, _seconds(25)),
             Case("healthy", {series: "1x10"}, _seconds(40)),
+            *_mean_cases({series: "{}"}, fired),
+            Case(
+                "another job", {series.replace(f'"{service}"', '"another"'): "0x10"}, _seconds(40)
+            ),
             Case("no data", {}, _seconds(40)),
         ),
     )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
-from abops.observability.catalogue.probes import SEEN_FOR_A_MINUTE
+from abops.observability.catalogue.probes import SEEN_FOR_A_MINUTE, vanished_cases
 
 GROUP = "telling"
 STUCK_S = 30
@@ -12,7 +12,6 @@ the time in which a page should have arrived."""
 
 _UP = 'up{job="abops-alerts",service="alerts",env="local",instance="a"}'
 _OUTBOX = 'abops_outbox_oldest_seconds{job="abops-alerts",severity="critical",env="local"}'
-_STARTED = 'process_start_time_seconds{job="prometheus"}'
 _FIRING = (
     'ALERTS{alertname="ApiErrorStorm",alertstate="firing",severity="critical",service="api",'
     'env="local"}'
@@ -98,11 +97,7 @@ def _service_down() -> Alert:
                 timedelta(seconds=30),
                 (Fired({"env": "local"}, summary),),
             ),
-            Case("one failed scrape", {_UP: "1 1 1 1 0 1 1"}, timedelta(seconds=25)),
-            Case("healthy", {_UP: "1x10"}, timedelta(seconds=40)),
-            Case("no target", {_STARTED: "-600x10"}, timedelta(seconds=40), (Fired({}, summary),)),
-            Case("Prometheus has just started", {_STARTED: "0x10"}, timedelta(seconds=40)),
-            Case("Prometheus has scraped nothing yet", {}, timedelta(seconds=5)),
+            *vanished_cases(_UP, Fired({"env": "local"}, summary), Fired({}, summary)),
         ),
     )
 
@@ -151,24 +146,30 @@ def _direct_cases() -> tuple[Case, ...]:
         {"origin": "ApiErrorStorm", "service": "api", "env": "local"},
         "ApiErrorStorm on api, paged directly",
     )
+    told = timedelta(seconds=40)
+    down = {_FIRING: "1x20", _UP: "0x20"}
+    well = {_UP: "1x20", _OUTBOX: "27x20"}
     return (
+        Case("the service is down", down, timedelta(seconds=10), (fired,)),
+        Case("not before its hold", down, timedelta(seconds=5)),
         Case(
-            "the service is down",
-            {_FIRING: "1x20", _UP: "0x20"},
-            timedelta(seconds=40),
-            (fired,),
-        ),
-        Case("not before its hold", {_FIRING: "1x20", _UP: "0x20"}, timedelta(seconds=5)),
-        Case(
-            "the service is stuck",
-            {_FIRING: "1x20", _UP: "1x20", _OUTBOX: "33x20"},
-            timedelta(seconds=40),
-            (fired,),
+            "the service is stuck", {_FIRING: "1x20", _UP: "1x20", _OUTBOX: "33x20"}, told, (fired,)
         ),
         Case(
-            "the service is well",
-            {_FIRING: "1x20", _UP: "1x20", _OUTBOX: "27x20"},
-            timedelta(seconds=40),
+            "the service is down, its last word was good", down | {_OUTBOX: "3x20"}, told, (fired,)
         ),
-        Case("nothing fires", {_UP: "0x20"}, timedelta(seconds=40)),
+        Case("the service is well", {_FIRING: "1x20", **well}, told),
+        Case(
+            "the service is well, another job is not",
+            {_FIRING: "1x20", **well, _UP.replace("abops-alerts", "another"): "0x20"},
+            told,
+        ),
+        Case("nothing fires", {_UP: "0x20"}, told),
+        Case("it is pending", {_FIRING.replace("firing", "pending"): "1x20", _UP: "0x20"}, told),
+        Case("only a warning", {_FIRING.replace("critical", "warning"): "1x20", _UP: "0x20"}, told),
+        Case(
+            "what reports the service itself is told anyway",
+            {_FIRING.replace("ApiErrorStorm", "AlertServiceDown"): "1x20", _UP: "0x20"},
+            told,
+        ),
     )

@@ -18,6 +18,7 @@ from abops.kernel.quantities import format_duration, parse_duration
 from abops.observability.mutate.expression import changes
 
 _TESTS, _RULES = ".test.yml", ".rules.yml"
+AS_IT_IS: Final = "as it is"
 _TOGETHER: Final = 24
 """Mutants in one file: past that, more files fill two cores better."""
 
@@ -72,6 +73,15 @@ def mutants(suite: Suite) -> tuple[Mutant, ...]:
         for place, rule in enumerate(_rules(suite))
         if _asked(rule, suite.tests)
         for words, changed in _mistakes(rule)
+    )
+
+
+def controls(suite: Suite) -> tuple[Mutant, ...]:
+    """Return every rule that a test asks about as it is: no case may notice anything."""
+    return tuple(
+        Mutant(suite.name, place, _name(rule), AS_IT_IS, rule)
+        for place, rule in enumerate(_rules(suite))
+        if _asked(rule, suite.tests)
     )
 
 
