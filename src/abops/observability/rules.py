@@ -10,6 +10,7 @@ from abops.inventory.model import Inventory
 from abops.kernel.quantities import format_duration
 from abops.observability.catalogue.aiogram import aiogram_alerts
 from abops.observability.catalogue.alert import Alert
+from abops.observability.catalogue.backup import backup_alerts
 from abops.observability.catalogue.blackbox import edge_alerts
 from abops.observability.catalogue.celery import celery_alerts
 from abops.observability.catalogue.fastapi import fastapi_alerts
@@ -39,6 +40,7 @@ def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
         *redis_alerts(inventory),
         *node_alerts(inventory),
         *kubernetes_alerts(inventory),
+        *backup_alerts(inventory),
         *edge_alerts(inventory),
         *fastapi_alerts(inventory),
         *aiogram_alerts(inventory),

@@ -165,7 +165,7 @@ def _not_ready_cases(hold: timedelta) -> tuple[Case, ...]:
     fired = Fired({**_POD, "service": "api"}, "ab-api-6d5f-x2x9k is not ready")
 
     def history(ready: int, phase: str, pod: dict[str, str] = _POD) -> dict[str, str]:
-        found = {}
+        found: dict[str, str] = {}
         for condition, value in (("true", ready), ("false", 1 - ready)):
             labels = {**pod, "condition": condition}
             found |= labelled("kube_pod_status_ready", f"{value}x200", labels)

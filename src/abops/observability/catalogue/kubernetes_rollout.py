@@ -103,7 +103,7 @@ def _rollout_stuck(where: Cluster) -> Alert:
     failing = f'max by ({by}) ({metric}{{condition="Progressing",status="false"}})'
 
     def history(condition: str, status: str) -> dict[str, str]:
-        found = {}
+        found: dict[str, str] = {}
         for known in ("Available", "Progressing"):
             is_status = status if known == condition else "true"
             for value in ("true", "false", "unknown"):
@@ -166,7 +166,7 @@ def _job_failed(where: Cluster) -> Alert:
     failed = f'max by ({by}) (kube_job_failed{{condition="true"}})'
 
     def history(outcome: str) -> dict[str, str]:
-        found = {}
+        found: dict[str, str] = {}
         for condition in ("true", "false", "unknown"):
             labels = {**job, "condition": condition}
             found |= labelled("kube_job_failed", f"{int(condition == outcome)}x60", labels)
