@@ -37,6 +37,8 @@ DEFAULTS: Mapping[str, int] = {
     "jaeger-otlp-grpc": 14317,
     "jaeger-otlp-http": 14318,
     "jaeger-health": 13133,
+    "jaeger-sampling-grpc": 5779,
+    "jaeger-sampling-http": 5778,
     "jaeger-metrics": 8888,
     "jaeger-spanmetrics": 8890,
     "opensearch": 9200,

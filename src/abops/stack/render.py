@@ -13,6 +13,7 @@ from abops.inventory.load import load_inventory
 from abops.inventory.model import Inventory
 from abops.kernel.errors import OpsError
 from abops.kernel.files import write_atomic
+from abops.observability.jaeger import TracePlace, badger, jaeger_config
 from abops.observability.logs.rsyslog import ShipperPlace, rsyslog_config
 from abops.observability.targets import target_files
 from abops.stack.channels.config import ChannelConfig
@@ -22,48 +23,7 @@ from abops.stack.site import ENVIRONMENT, Site
 
 MONITORING = Path("infrastructure/monitoring")
 
-JAEGER = """\
-# Jaeger as the only trace collector of the local stack: tail sampling, storage on disk.
-service:
-  extensions: [jaeger_storage, jaeger_query, healthcheckv2]
-  pipelines:
-    traces:
-      receivers: [otlp]
-      processors: [memory_limiter, batch]
-      exporters: [jaeger_storage_exporter]
-  telemetry:
-    resource: {{service.name: jaeger}}
-    logs: {{level: warn}}
-    metrics:
-      level: normal
-      readers: [{{pull: {{exporter: {{prometheus: {{host: {host}, port: {metrics}}}}}}}}}]
-extensions:
-  healthcheckv2:
-    use_v2: true
-    http: {{endpoint: "{host}:{health}", status: {{enabled: true, path: /status}}}}
-  jaeger_query:
-    enable_tracing: false  # else it sends its own spans to the default port of a collector
-    storage: {{traces: main}}
-    http: {{endpoint: "{host}:{query}"}}
-    grpc: {{endpoint: "{host}:{query_grpc}"}}
-  jaeger_storage:
-    backends:
-      main:
-        badger:
-          directories: {{keys: {data}/keys, values: {data}/values}}
-          ephemeral: false
-          ttl: {{spans: 48h}}
-receivers:
-  otlp:
-    protocols:
-      grpc: {{endpoint: "{host}:{otlp_grpc}"}}
-      http: {{endpoint: "{host}:{otlp_http}"}}
-processors:
-  memory_limiter: {{check_interval: 1s, limit_mib: 256}}
-  batch: {{timeout: 200ms}}
-exporters:
-  jaeger_storage_exporter: {{trace_storage: main}}
-"""
+JAEGER_MIB = 256
 
 
 class RenderMissingError(OpsError):
@@ -80,7 +40,7 @@ def write_config(site: Site) -> frozenset[str]:
         "alertmanager/alertmanager.yml": alertmanager_config(inventory, endpoints),
         "endpoints.json": msgspec.json.format(msgspec.json.encode(endpoints)).decode(),
         "channels.json": channel_config(site),
-        "jaeger.yml": jaeger_config(site),
+        "jaeger.yml": jaeger_config(trace_place(site)),
         **prometheus_files(site, inventory),
     }
     if site.logs:
@@ -129,17 +89,21 @@ def channel_config(site: Site) -> str:
     return msgspec.json.format(msgspec.json.encode(config)).decode()
 
 
-def jaeger_config(site: Site) -> str:
-    """Return Jaeger's configuration: one process that receives, keeps and answers."""
-    return JAEGER.format(
+def trace_place(site: Site) -> TracePlace:
+    """Return where Jaeger listens and keeps spans: all in one process, in files."""
+    return TracePlace(
+        badger(str(site.data("jaeger"))),
         host=HOST,
-        data=site.data("jaeger"),
         query=site.port("jaeger"),
         query_grpc=site.port("jaeger-grpc"),
         health=site.port("jaeger-health"),
         metrics=site.port("jaeger-metrics"),
         otlp_grpc=site.port("jaeger-otlp-grpc"),
         otlp_http=site.port("jaeger-otlp-http"),
+        sampling_grpc=site.port("jaeger-sampling-grpc"),
+        sampling_http=site.port("jaeger-sampling-http"),
+        span_metrics=site.port("jaeger-spanmetrics"),
+        memory_mib=JAEGER_MIB,
     )
 
 

@@ -8,6 +8,7 @@ from abops.alerts.model import Endpoints
 from abops.alerts.route.alertmanager import alertmanager_config
 from abops.inventory.model import Inventory
 from abops.kernel.files import write_atomic
+from abops.observability import jaeger
 from abops.observability.boards import boards
 from abops.observability.boards.grafana import grafana_json
 from abops.observability.boards.provisioning import provisioning
@@ -42,6 +43,7 @@ def rendered(inventory: Inventory) -> dict[Path, str]:
         MONITORING / "prometheus/rules/advanced-alerts.yml": alert_rules(inventory),
         **{MONITORING / "grafana/provisioning" / n: t for n, t in provisioning().items()},
         MONITORING / "alertmanager/routes.yml": alertmanager_config(inventory, Endpoints()),
+        MONITORING / "jaeger/jaeger-config.yml": jaeger.jaeger_config(jaeger.production(inventory)),
         **{LOGGING / name: text for name, text in commented_files(inventory).items()},
     }
     log_files = {LOGGING / name: text for name, text in json_files(inventory).items()}

@@ -33,5 +33,18 @@ def command(file: Path) -> None:
     promtool.check("check", "config", "--syntax-only", str(folder / "prometheus/prometheus.yml"))
     promtool.check("check", "rules", *map(str, (folder / "prometheus/rules").glob("*.yml")))
     amtool.check("check-config", str(folder / "alertmanager/routes.yml"))
+    click.echo(_check_jaeger(folder / "jaeger" / "jaeger-config.yml"))
     click.echo(check_log_files(load_inventory(file), folder / "logging"))
     click.echo(f"{len(alerts)} alert rules, configuration and routes are accepted")
+
+
+def _check_jaeger(config: Path) -> str:
+    from abops.clients.promtool import Judge
+    from abops.stack.tools import ToolMissingError, find_tool
+
+    try:
+        jaeger = Judge(find_tool("jaeger"))
+    except ToolMissingError:
+        return "the traces' configuration was not judged: there is no jaeger here"
+    jaeger.check("validate", "--config", str(config))
+    return "the traces' configuration is accepted"
