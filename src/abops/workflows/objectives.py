@@ -103,6 +103,12 @@ class Objectives:
         return History(first, first + span, step, errors, (hour, quarter), left)
 
 
+async def ask_once(url: str, objectives: Sequence[Objective], clock: Clock) -> tuple[Standing, ...]:
+    """Ask a Prometheus how objectives stand, and leave. Raises PrometheusError."""
+    async with PrometheusQueries(url) as prometheus:
+        return (await Objectives(prometheus, clock).table(objectives)).standings
+
+
 async def _last_good(answers: Answers[T], question: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
     try:
         return await answers.get(question, ask)

@@ -83,7 +83,7 @@ def explain(name: str, file: Path, prometheus: str) -> None:
     try:
         standings = _standings([objective], prometheus)
     except OpsError as error:
-        click.echo(f"\nNow: unknown, Prometheus does not answer: {error}")
+        click.echo(f"\nNow: unknown: {error}. {error.hint}")
         return
     for standing in standings:
         click.echo("\n".join(_now(standing, about)))
@@ -101,11 +101,12 @@ def _objective(name: str, inventory: "Inventory") -> "Objective":
 
 
 def _standings(objectives: Iterable["Objective"], url: str) -> tuple["Standing", ...]:
-    from abops.clients.prometheus import Prometheus
-    from abops.observability.slo.standing import QUERY, standings
+    import asyncio
 
-    answer = Prometheus(url).query(QUERY)
-    return standings(objectives, [(one.labels, one.value) for one in answer])
+    from abops.kernel.clock import SystemClock
+    from abops.workflows.objectives import ask_once
+
+    return asyncio.run(ask_once(url, tuple(objectives), SystemClock()))
 
 
 def _about(about: "Explanation") -> list[str]:
