@@ -11,6 +11,8 @@ from abops.clients.promtool import Judge, VerdictError
 from abops.inventory.load import load_inventory
 from abops.observability import promtests
 from abops.observability.catalogue.alert import Alert
+from abops.observability.catalogue.recording import Recording
+from abops.observability.catalogue.recordings import recordings
 from abops.observability.rules import catalogue
 from abops.observability.slo.groups import PREFIX
 from abops.stack.tools import find_tool
@@ -20,6 +22,7 @@ MONITORING = ROOT / "infrastructure" / "monitoring"
 INVENTORY = load_inventory(ROOT / "platform.yaml")
 ALERTS = catalogue(INVENTORY)
 NAMES = sorted({alert.name for alert in ALERTS})
+RECORDINGS = recordings(INVENTORY)
 
 
 def label(alert: Alert) -> str:
@@ -98,6 +101,52 @@ def test_a_hold_that_is_gone_fails_the_case_before_it(
 
     with pytest.raises(VerdictError, match="DirectPage: not before its hold"):
         tried((hasty,), tmp_path, monkeypatch)
+
+
+def recorded(known: tuple[Recording, ...], folder: Path, patch: pytest.MonkeyPatch) -> str:
+    """Return what promtool says of the cases of recorded series. Raises VerdictError."""
+    patch.setattr(promtests, "recordings", lambda _inventory: known)
+    files = promtests.recording_files(INVENTORY)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    tests = sorted(name for name in files if name.endswith(".test.yml"))
+    return Judge(find_tool("promtool")).check("test", "rules", *tests, cwd=folder)
+
+
+def test_every_case_of_the_recorded_series_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = recorded(RECORDINGS, tmp_path, monkeypatch)
+
+    assert said.count("SUCCESS") == len(RECORDINGS)
+
+
+@pytest.mark.parametrize(
+    ("record", "old", "new"),
+    [
+        ("service_route_code:http_server_requests:rate5m", "[5m]", "[10m]"),
+        ("service_route_code:http_server_requests:rate5m", "/health|", ""),
+        ("service:http_server_errors:ratio_rate5m", " > 0", ""),
+        ("service:http_server_request_duration_seconds:p95", "0.95", "0.9"),
+        ("service:cpu_cores:rate5m", '{container!=""}', ""),
+        ("service:restarts:increase1h", "[1h]", "[30m]"),
+        ("service:probe_success:avg1h", "[1h]", "[2h]"),
+    ],
+)
+def test_a_changed_recording_fails_its_cases(
+    record: str, old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = next(recording for recording in RECORDINGS if recording.record == record)
+    assert old in known.expr
+    changed = msgspec.structs.replace(known, expr=known.expr.replace(old, new))
+
+    with pytest.raises(VerdictError, match=re.escape(f"round({record}")):
+        recorded((changed,), tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: str(recording.record))
+def test_a_recorded_series_has_cases_with_and_without_a_value(recording: Recording) -> None:
+    assert {True, False} == {bool(case.samples) for case in recording.cases}
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=label)

@@ -165,7 +165,7 @@ def _latency(where: Place) -> Alert:
 
 
 def _traffic_drop(where: Place) -> Alert:
-    limit, hold, step = 0.3, 10 * _MINUTE, 5 * _MINUTE
+    limit, hold, step = 0.3, 10 * _MINUTE, 10 * _MINUTE
     return Alert(
         name="ApiTrafficDrop",
         group=GROUP,

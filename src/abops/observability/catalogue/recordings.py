@@ -7,6 +7,8 @@ are different things.
 
 from abops.inventory.model import Inventory
 from abops.observability.catalogue.recording import Recording
+from abops.observability.catalogue.recording_cases_machines import machine_cases
+from abops.observability.catalogue.recording_cases_services import service_cases
 
 WINDOW = "5m"
 FILESYSTEMS = 'fstype!~"tmpfs|overlay|squashfs|ramfs|devtmpfs"'
@@ -17,6 +19,10 @@ _OWN_ROUTES = 'http_route!~"/health|/ready|/metrics"'
 
 def recordings(inventory: Inventory) -> tuple[Recording, ...]:
     """Return the recorded series, each after those it reads."""
+    cases = {
+        **service_cases(),
+        **machine_cases(tuple(store.name for store in inventory.stores)),
+    }
     pairs = (
         *_http().items(),
         *_bot().items(),
@@ -28,7 +34,9 @@ def recordings(inventory: Inventory) -> tuple[Recording, ...]:
         *_stores().items(),
         *_probes().items(),
     )
-    return tuple(Recording(record=name, expr=expr) for name, expr in pairs)
+    return tuple(
+        Recording(record=name, expr=expr, cases=cases.get(name, ())) for name, expr in pairs
+    )
 
 
 def _own(inventory: Inventory) -> str:
@@ -185,7 +193,9 @@ def _resources(own: str) -> dict[str, str]:
             ),
         ),
         "service:cpu_throttled:ratio": (
-            _container(f"rate(container_cpu_cfs_throttled_periods_total[{WINDOW}])", "sum")
+            _container(
+                f'rate(container_cpu_cfs_throttled_periods_total{{container!=""}}[{WINDOW}])', "sum"
+            )
             + " / ("
             + _container(f"rate(container_cpu_cfs_periods_total[{WINDOW}])", "sum")
             + " > 0)"
@@ -202,14 +212,10 @@ def _resources(own: str) -> dict[str, str]:
             _container("increase(kube_pod_container_status_restarts_total[1h])", "sum"),
             f"{local} (increase(abops_stack_restarts_total[1h]))",
         ),
-        "service:network_receive_bytes:rate5m": _pod(
-            f"rate(container_network_receive_bytes_total[{WINDOW}])"
-        ),
-        "service:network_transmit_bytes:rate5m": _pod(
-            f"rate(container_network_transmit_bytes_total[{WINDOW}])"
-        ),
+        "service:network_receive_bytes:rate5m": _pod("receive"),
+        "service:network_transmit_bytes:rate5m": _pod("transmit"),
         "service:open_files:ratio": (
-            f"max by (env, service) (process_open_fds{{{own}}} / (process_max_fds{{{own}}} > 0))"
+            f"max by (env, service) (process_open_fds{{{own}}} / (process_max_fds > 0))"
         ),
     }
 
@@ -227,9 +233,11 @@ def _container(expr: str, operation: str) -> str:
     return f"{operation} by (env, service) ({named})"
 
 
-def _pod(expr: str) -> str:
-    """Return a pod's series by service: a pod is `<release>-<service>-<hash>-<random>`."""
-    named = f'label_replace({expr}, "service", "$1", "pod", ".*?-?([a-z]+)-[a-z0-9]+-[a-z0-9]+")'
+def _pod(way: str) -> str:
+    """Return a pod's traffic by service: pods are called `<release>-<service>-<hash>-<random>`."""
+    of_replicas = "-[a-z0-9]{6,10}-[a-z0-9]{5}"
+    counted = f'rate(container_network_{way}_bytes_total{{pod=~".+{of_replicas}"}}[{WINDOW}])'
+    named = f'label_replace({counted}, "service", "$1", "pod", ".*?-?([a-z]+){of_replicas}")'
     return f"sum by (env, service) ({named})"
 
 
@@ -247,12 +255,12 @@ def _nodes() -> dict[str, str]:
         "node:disk:ratio": (
             "max by (env, instance, mountpoint) (1 -"
             f" node_filesystem_avail_bytes{{{FILESYSTEMS}}}"
-            f" / (node_filesystem_size_bytes{{{FILESYSTEMS}}} > 0))"
+            " / (node_filesystem_size_bytes > 0))"
         ),
         "node:inodes:ratio": (
             "max by (env, instance, mountpoint) (1 -"
             f" node_filesystem_files_free{{{FILESYSTEMS}}}"
-            f" / (node_filesystem_files{{{FILESYSTEMS}}} > 0))"
+            " / (node_filesystem_files > 0))"
         ),
         "node:disk_busy:ratio": (
             f"max by (env, instance) (rate(node_disk_io_time_seconds_total[{WINDOW}]))"

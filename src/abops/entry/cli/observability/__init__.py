@@ -14,7 +14,7 @@ COMMANDS = {
     "slo": "What is promised: explain an objective, show how each stands.",
     "grafana-smoke": "Ask a Grafana for its health, the boards, and one query.",
     "smoke": "Use each path of a running environment once: metrics, traces, logs, boards.",
-    "test": "Run every alert's cases: fires when it must, silent when it must not.",
+    "test": "Run all cases: alerts fire only when they must, series are right.",
 }
 
 

@@ -33,7 +33,7 @@ def command(file: Path, names: tuple[str, ...], output: str) -> None:
     from abops.kernel.clock import SystemClock
     from abops.observability.mutate.equivalent import read_allowed, stale, unexcused
     from abops.observability.mutate.suite import suites
-    from abops.observability.promtests import promtool_files
+    from abops.observability.promtests import promtool_files, recording_files
     from abops.stack.tools import find_tool
     from abops.workflows.mutation import try_mutants
 
@@ -41,7 +41,8 @@ def command(file: Path, names: tuple[str, ...], output: str) -> None:
     began = clock.monotonic()
     listed = file.absolute().parent / "tests" / "rules" / "equivalent.yml"
     allowed = read_allowed(listed.read_text()) if listed.is_file() else ()
-    known = suites(promtool_files(load_inventory(file)))
+    inventory = load_inventory(file)
+    known = suites(promtool_files(inventory) | recording_files(inventory))
     chosen = [suite for suite in known if not names or suite.is_about(names)]
     if not chosen:
         raise UsageError(f"no tested rule is called {', '.join(names)}", hint="See abops render.")
