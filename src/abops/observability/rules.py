@@ -13,6 +13,8 @@ from abops.observability.catalogue.alert import Alert
 from abops.observability.catalogue.backup import backup_alerts
 from abops.observability.catalogue.blackbox import edge_alerts
 from abops.observability.catalogue.celery import celery_alerts
+from abops.observability.catalogue.cost import cost_alerts
+from abops.observability.catalogue.delivery import delivery_alerts
 from abops.observability.catalogue.fastapi import fastapi_alerts
 from abops.observability.catalogue.kubernetes import kubernetes_alerts
 from abops.observability.catalogue.node import node_alerts
@@ -41,6 +43,8 @@ def catalogue(inventory: Inventory) -> tuple[Alert, ...]:
         *node_alerts(inventory),
         *kubernetes_alerts(inventory),
         *backup_alerts(inventory),
+        *delivery_alerts(inventory),
+        *cost_alerts(inventory),
         *edge_alerts(inventory),
         *fastapi_alerts(inventory),
         *aiogram_alerts(inventory),
