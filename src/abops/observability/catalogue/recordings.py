@@ -9,6 +9,7 @@ from abops.inventory.model import Inventory
 from abops.observability.catalogue.recording import Recording
 from abops.observability.catalogue.recording_cases_machines import machine_cases
 from abops.observability.catalogue.recording_cases_services import service_cases
+from abops.observability.catalogue.recording_cases_stores import store_cases
 
 WINDOW = "5m"
 FILESYSTEMS = 'fstype!~"tmpfs|overlay|squashfs|ramfs|devtmpfs"'
@@ -22,6 +23,7 @@ def recordings(inventory: Inventory) -> tuple[Recording, ...]:
     cases = {
         **service_cases(),
         **machine_cases(tuple(store.name for store in inventory.stores)),
+        **store_cases(),
     }
     pairs = (
         *_http().items(),
