@@ -1,7 +1,10 @@
 """The boards: what they show, and how they become Grafana's JSON."""
 
 from abops.inventory.model import Inventory
+from abops.observability.boards.backups import backups_board
 from abops.observability.boards.business import business_board
+from abops.observability.boards.cost import cost_board
+from abops.observability.boards.delivery import delivery_board
 from abops.observability.boards.infrastructure import infrastructure_board
 from abops.observability.boards.model import Board
 from abops.observability.boards.objectives import objectives_board
@@ -19,4 +22,7 @@ def boards(inventory: Inventory) -> tuple[Board, ...]:
         *service_boards(inventory),
         *store_boards(inventory),
         *platform_boards(inventory),
+        backups_board(),
+        delivery_board(),
+        cost_board(),
     )

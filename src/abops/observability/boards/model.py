@@ -14,6 +14,8 @@ Unit = Literal[
 Color = Literal["green", "yellow", "orange", "red", "blue"]
 FULL = 24
 """Columns of the grid."""
+USUAL_NO_VALUE = "no data: nothing was measured in this time"
+"""What a panel says that has no words of its own for having no data."""
 
 
 class Query(Struct, frozen=True):
@@ -40,7 +42,7 @@ class Panel(Struct, frozen=True):
     queries: tuple[Query, ...]
     kind: Kind = "timeseries"
     limits: tuple[Limit, ...] = ()
-    no_value: str = "no data: nothing was measured in this time"
+    no_value: str = USUAL_NO_VALUE
     width: int = 8
     height: int = 8
     stacked: bool = False
@@ -86,17 +88,19 @@ class Board(Struct, frozen=True):
         return f"{self.file or self.uid.removeprefix('ab-')}.json"
 
 
-def stat(
+def stat(  # noqa: PLR0913 - the words of a figure, and what it may say of them
     title: str,
     unit: Unit,
     expr: str,
     description: str,
     *limits: Limit,
     small_is_bad: bool = False,
+    no_value: str = USUAL_NO_VALUE,
 ) -> Panel:
     """Return a figure of the first row: one number, a sixth of the width."""
     return Panel(
         title=title,
+        no_value=no_value,
         description=description,
         unit=unit,
         queries=(Query(expr),),

@@ -58,9 +58,8 @@ def _over_budget(where: Place, severity: Severity, metric: str, quantile: str) -
     labels = {**_SCOPE, "quantile": quantile} if quantile else _SCOPE
 
     def budget(share: float) -> dict[str, str]:
-        return labelled(_BUDGET, steady(1200), _SCOPE) | labelled(
-            metric, steady(1200 * share), labels
-        )
+        used = labelled(metric, steady(1200 * share), labels)
+        return used | labelled(_BUDGET, steady(1200), _SCOPE)
 
     other = labelled(_BUDGET, steady(1200), _SCOPE) | labelled(
         metric, steady(9000), {**_SCOPE, "quantile": "0.1"}
