@@ -6,6 +6,7 @@ traceback.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
+WEBHOOK_PATH = "/webhook/telegram"
 
 
 class SettingsError(Exception):
@@ -49,6 +51,12 @@ class Settings:
 
     The local stack sets 10: with 60 a stalled bot could not page within 30 seconds.
     """
+    webhook_url: str
+    """Where Telegram delivers updates; empty when the bot asks for them itself."""
+    webhook_secret: str
+    """Telegram sends it with every update, so that nobody else's updates are taken."""
+    webhook_look_s: float
+    """Seconds between two questions how many updates wait at Telegram."""
     faults_enabled: bool
     faults_file: Path
 
@@ -73,6 +81,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         except ValueError as error:
             raise SettingsError(f"{name}: {error}") from error
 
+    webhook_url, webhook_secret = _webhook(environment)
     redis_url = read("REDIS_URL", _url("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0")
     broker_url = read("CELERY_BROKER_URL", _url("redis", "rediss"), redis_url)
     return Settings(
@@ -96,6 +105,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         environment=read("ENVIRONMENT", str, "local"),
         api_secret=read("API_SECRET", str, ""),
         bot_poll_stall_s=read("BOT_POLL_STALL_S", _seconds, 60.0),
+        webhook_url=webhook_url,
+        webhook_secret=webhook_secret,
+        webhook_look_s=read("BOT_WEBHOOK_LOOK_S", _seconds, 15.0),
         faults_enabled=read("WORKLOAD_FAULTS", _switch, False),  # noqa: FBT003 - a default
         faults_file=read("FAULTS_FILE", Path, Path("faults.json")),
     )
@@ -122,6 +134,31 @@ def _database_url(raw: str) -> str:
     if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
         raise ValueError("must start with postgresql://")
     return f"postgresql://{rest}"
+
+
+def _webhook(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the webhook's address and secret; two empty texts when the bot polls.
+
+    The mode follows from the address unless BOT_MODE names one. A webhook without a secret is
+    refused: whoever finds its address could speak for any user.
+    """
+    url, secret = environment.get("TELEGRAM_WEBHOOK_URL", ""), ""
+    mode = environment.get("BOT_MODE", "") or ("webhook" if url else "polling")
+    if mode not in {"polling", "webhook"}:
+        raise SettingsError("BOT_MODE: must be polling or webhook")
+    if mode == "polling":
+        return "", ""
+    address = urlsplit(url)
+    if address.scheme not in {"http", "https"} or not address.hostname:
+        raise SettingsError("TELEGRAM_WEBHOOK_URL: must start with https:// and name a host")
+    secret = environment.get("TELEGRAM_WEBHOOK_SECRET", "")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{8,256}", secret):
+        raise SettingsError(
+            "TELEGRAM_WEBHOOK_SECRET: must be 8 to 256 letters, digits, underscores or hyphens"
+        )
+    if address.path in {"", "/"}:
+        url = f"{url.rstrip('/')}{WEBHOOK_PATH}"
+    return url, secret
 
 
 def _bot_token(raw: str) -> str:

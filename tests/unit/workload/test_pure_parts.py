@@ -218,3 +218,53 @@ def test_a_changed_file_is_read_again(tmp_path: Path, monkeypatch: pytest.Monkey
     assert switches.active("errors") is not None
     path.unlink()
     assert switches.active("errors") is None
+
+
+HOOK = {"TELEGRAM_WEBHOOK_URL": "https://bot.example.com", "TELEGRAM_WEBHOOK_SECRET": "geheim-12"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, ("", "")),
+        (HOOK, ("https://bot.example.com/webhook/telegram", "geheim-12")),
+        (
+            HOOK | {"TELEGRAM_WEBHOOK_URL": "https://bot.example.com/"},
+            ("https://bot.example.com/webhook/telegram", "geheim-12"),
+        ),
+        (
+            HOOK | {"TELEGRAM_WEBHOOK_URL": "https://example.com/a/b"},
+            ("https://example.com/a/b", "geheim-12"),
+        ),
+        (HOOK | {"BOT_MODE": "polling"}, ("", "")),
+        ({"BOT_MODE": "polling", "TELEGRAM_WEBHOOK_URL": "nonsense"}, ("", "")),
+    ],
+)
+def test_the_bots_mode_follows_from_the_address_unless_it_is_named(
+    environment: dict[str, str], expected: tuple[str, str]
+) -> None:
+    config = read_settings(environment)
+
+    assert expected == (config.webhook_url, config.webhook_secret)
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"BOT_MODE": "both"}, "BOT_MODE"),
+        ({"BOT_MODE": "webhook"}, "TELEGRAM_WEBHOOK_URL"),
+        (HOOK | {"TELEGRAM_WEBHOOK_URL": "ftp://geheim@host"}, "TELEGRAM_WEBHOOK_URL"),
+        (HOOK | {"TELEGRAM_WEBHOOK_URL": "https://"}, "TELEGRAM_WEBHOOK_URL"),
+        (HOOK | {"TELEGRAM_WEBHOOK_SECRET": ""}, "TELEGRAM_WEBHOOK_SECRET"),
+        (HOOK | {"TELEGRAM_WEBHOOK_SECRET": "geheim"}, "TELEGRAM_WEBHOOK_SECRET"),
+        (HOOK | {"TELEGRAM_WEBHOOK_SECRET": "geheim geheim"}, "TELEGRAM_WEBHOOK_SECRET"),
+        (HOOK | {"TELEGRAM_WEBHOOK_SECRET": "geheim-12\n"}, "TELEGRAM_WEBHOOK_SECRET"),
+        (HOOK | {"BOT_WEBHOOK_LOOK_S": "0"}, "BOT_WEBHOOK_LOOK_S"),
+    ],
+)
+def test_a_webhook_needs_an_address_and_a_secret(environment: dict[str, str], name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environment)
+
+    assert str(caught.value).startswith(f"{name}: ")
+    assert "geheim" not in str(caught.value)

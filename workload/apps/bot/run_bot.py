@@ -1,5 +1,7 @@
 """The Telegram bot: `python -m apps.bot.run_bot`. Exactly one may poll; a second gets 409.
 
+With TELEGRAM_WEBHOOK_URL Telegram delivers instead (`apps.bot.webhook`), and several may run.
+
 It waits for Telegram when Telegram is away, at its start too. Only a token that Telegram does
 not know ends it: no waiting makes that one right.
 """
@@ -21,6 +23,7 @@ from apps import VERSION
 from apps.bot.handlers import router
 from apps.bot.session import MeasuredSession
 from apps.bot.store import BotStore
+from apps.bot.webhook import PortTakenError, Webhook
 from apps.settings import Settings, SettingsError, settings
 
 log = logging.getLogger("bot.app")
@@ -30,8 +33,8 @@ ASK_AGAIN_AFTER_S = 2.0
 BACKOFF = BackoffConfig(min_delay=0.5, max_delay=3.0, factor=1.5, jitter=0.1)
 
 
-async def run(config: Settings) -> int:
-    """Poll until a signal comes; return the exit code."""
+async def run(config: Settings, port: int) -> int:
+    """Take updates until a signal comes; return the exit code."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,10 +56,13 @@ async def run(config: Settings) -> int:
     dispatcher["store"] = store
     faults = _follow_faults(config)
     try:
-        if not await _greeted(bot, stop):
-            return 1
-        if not stop.is_set():
+        if config.webhook_url:
+            await Webhook(bot, dispatcher, config).serve(port, stop)
+        elif await _greeted(bot, stop):
             await _poll(bot, dispatcher, config, stop)
+    except TelegramUnauthorizedError:
+        log.critical("Telegram does not know this token: set BOT_TOKEN")
+        return 1
     finally:
         if faults is not None:
             faults.cancel()
@@ -74,20 +80,20 @@ def _follow_faults(config: Settings) -> asyncio.Task[None] | None:
 
 
 async def _greeted(bot: Bot, stop: asyncio.Event) -> bool:
-    """Wait until Telegram knows us; False when it never will."""
+    """Wait until Telegram lets us poll; False when we are to stop before."""
     while not stop.is_set():
         try:
             await bot.me()
+            await bot.delete_webhook()  # or every poll would be answered with 409
         except TelegramUnauthorizedError:
-            log.critical("Telegram does not know this token: set BOT_TOKEN")
-            return False
+            raise
         except TelegramAPIError as error:
             log.warning("Telegram away: %s", type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), ASK_AGAIN_AFTER_S)
         else:
-            break
-    return True
+            return True
+    return False
 
 
 async def _poll(bot: Bot, dispatcher: Dispatcher, config: Settings, stop: asyncio.Event) -> None:
@@ -120,13 +126,22 @@ def main() -> int:
     setup("analyticbot-bot", version=VERSION, environment=config.environment, dataset="bot.updates")
     port = config.metrics_port or DEFAULT_METRICS_PORT
     try:
+        if not config.webhook_url:
+            _start_metrics(config, port)
+        return asyncio.run(run(config, port))
+    except PortTakenError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+
+
+def _start_metrics(config: Settings, port: int) -> None:
+    """Serve metrics and health beside the polling."""
+    try:
         start_metrics_server(
             port, host=config.metrics_host, health=lambda: poll_is_fresh(config.bot_poll_stall_s)
         )
     except OSError as error:
-        sys.stderr.write(f"error: METRICS_PORT {port}: {error.strerror}\n")
-        return 1
-    return asyncio.run(run(config))
+        raise PortTakenError(f"METRICS_PORT {port}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

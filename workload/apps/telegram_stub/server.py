@@ -1,13 +1,23 @@
 """The Bot API's HTTP side: its paths, its ways to pass parameters, its answers and errors."""
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from apps.faults import switches
-from apps.telegram_stub.state import ConflictError, Json, StubState, TooManyError, is_blocked
+from apps.telegram_stub.delivery import delivering
+from apps.telegram_stub.state import (
+    ConflictError,
+    Json,
+    StubState,
+    TooManyError,
+    Webhook,
+    is_blocked,
+)
 
 LONGEST_TEXT = 4096
 LONGEST_POLL_S = 50
@@ -29,6 +39,7 @@ def make_app(token: str, state: StubState) -> web.Application:
     """Return the stub for a bot with this token."""
     app = web.Application()
     app[STATE], app[TOKEN] = state, token
+    app.cleanup_ctx.append(delivering(state))
     app.router.add_route("*", "/bot{token}/{method}", answer)
     app.router.add_get("/health", health)
     app.router.add_get("/_received", received)
@@ -50,6 +61,7 @@ async def received(request: web.Request) -> web.Response:
             "calls": dict(state.calls),
             "pending_updates": state.pending,
             "polling": state.polling,
+            "webhook": state.webhook.url if state.webhook else "",
         }
     )
 
@@ -138,6 +150,12 @@ async def get_updates(state: StubState, parameters: Mapping[str, Any]) -> list[J
     try:
         return await state.poll(_number(parameters, "offset", 0), limit, timeout_s)
     except ConflictError as error:
+        if state.webhook is not None:
+            raise ApiError(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; "
+                "use deleteWebhook to delete the webhook first",
+            ) from error
         raise ApiError(
             409,
             "Conflict: terminated by other getUpdates request; "
@@ -174,18 +192,55 @@ async def answer_callback_query(_state: StubState, parameters: Mapping[str, Any]
     return True
 
 
-async def delete_webhook(_state: StubState, _parameters: Mapping[str, Any]) -> bool:
-    """Forget the webhook; there is none."""
+async def set_webhook(state: StubState, parameters: Mapping[str, Any]) -> bool:
+    """Deliver to an address from now on; an empty one ends it."""
+    url, secret = str(parameters.get("url", "")), str(parameters.get("secret_token", ""))
+    connections = max(1, min(100, _number(parameters, "max_connections", 40)))
+    if secret and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret):
+        raise ApiError(400, "Bad Request: secret token contains unallowed characters")
+    if url and not _is_deliverable(url):
+        raise ApiError(400, "Bad Request: bad webhook: an HTTPS URL must be provided for webhook")
+    if _is_true(parameters, "drop_pending_updates"):
+        state.forget_updates()
+    state.set_webhook(Webhook(url, secret, connections) if url else None)
+    return True
+
+
+def _is_deliverable(url: str) -> bool:
+    """Tell whether updates may go there: by https, or in the clear if they stay on this machine."""
+    address = urlsplit(url)
+    if address.scheme == "http":
+        return address.hostname in {"127.0.0.1", "localhost", "::1"}
+    return address.scheme == "https" and bool(address.hostname)
+
+
+def _is_true(parameters: Mapping[str, Any], name: str) -> bool:
+    return str(parameters.get(name, "")).lower() in {"true", "1"}
+
+
+async def delete_webhook(state: StubState, parameters: Mapping[str, Any]) -> bool:
+    """Deliver nowhere; what waits stays, unless told otherwise."""
+    if _is_true(parameters, "drop_pending_updates"):
+        state.forget_updates()
+    if state.webhook is not None:
+        state.set_webhook(None)
     return True
 
 
 async def get_webhook_info(state: StubState, _parameters: Mapping[str, Any]) -> Json:
-    """Say that there is no webhook, and how much waits."""
-    return {
-        "url": "",
+    """Say where updates go, how many wait, and what went wrong last."""
+    webhook = state.webhook
+    info: Json = {
+        "url": webhook.url if webhook else "",
         "has_custom_certificate": False,
         "pending_update_count": state.pending,
     }
+    if webhook is not None:
+        info["max_connections"] = webhook.connections
+        if webhook.last_error_date:
+            info["last_error_date"] = webhook.last_error_date
+            info["last_error_message"] = webhook.last_error_message
+    return info
 
 
 Method = Callable[[StubState, Mapping[str, Any]], Awaitable[object]]
@@ -194,6 +249,7 @@ METHODS: Mapping[str, Method] = {
     "getupdates": get_updates,
     "sendmessage": send_message,
     "answercallbackquery": answer_callback_query,
+    "setwebhook": set_webhook,
     "deletewebhook": delete_webhook,
     "getwebhookinfo": get_webhook_info,
 }

@@ -6,10 +6,13 @@ thirty messages a second are too many.
 """
 
 import asyncio
+import contextlib
 import itertools
 import random
 import time
 from collections import Counter, deque
+from collections.abc import Container
+from dataclasses import dataclass
 from typing import Any
 
 from apps import clock
@@ -28,7 +31,18 @@ class TooManyError(Exception):
 
 
 class ConflictError(Exception):
-    """Another poller has taken over."""
+    """Another poller has taken over, or a webhook is set."""
+
+
+@dataclass
+class Webhook:
+    """Where updates are delivered, and how that went."""
+
+    url: str
+    secret: str
+    connections: int = 40
+    last_error_date: int = 0
+    last_error_message: str = ""
 
 
 class StubState:
@@ -40,6 +54,7 @@ class StubState:
         self._message_ids = itertools.count(1)
         self._arrived = asyncio.Event()
         self._poller = 0
+        self.webhook: Webhook | None = None
         self.polling = 0
         """How many pollers wait now."""
         self._second = 0
@@ -59,8 +74,37 @@ class StubState:
         self._arrived.set()
         return update_id
 
+    def set_webhook(self, webhook: Webhook | None) -> None:
+        """Deliver there from now on, or nowhere; whoever polls is thrown out."""
+        self.webhook = webhook
+        self._poller += 1
+        self._arrived.set()
+
+    def forget_updates(self) -> None:
+        """Drop what waits."""
+        self._updates.clear()
+
+    def waiting(self, limit: int) -> list[Json]:
+        """Return the oldest updates."""
+        return list(itertools.islice(self._updates, limit))
+
+    def delivered(self, update_ids: Container[int]) -> None:
+        """Drop updates that the webhook has taken."""
+        kept = [update for update in self._updates if update["update_id"] not in update_ids]
+        self._updates.clear()
+        self._updates.extend(kept)
+
+    async def change(self, timeout_s: float) -> None:
+        """Wait until an update arrives or the webhook changes, but not for longer."""
+        self._arrived.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._arrived.wait()
+
     async def poll(self, offset: int, limit: int, timeout_s: float) -> list[Json]:
         """Return what waits, or wait for it; raise ConflictError when another poller comes."""
+        if self.webhook is not None:
+            raise ConflictError
         self._poller = mine = self._poller + 1
         self._arrived.set()  # wakes the poller before, which finds itself replaced
         while self._updates and self._updates[0]["update_id"] < offset:
