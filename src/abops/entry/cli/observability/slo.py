@@ -58,7 +58,7 @@ def status(file: Path, prometheus: str, output: str) -> None:
                 "left": one.left if is_plain else _percent(one.left, 1),
                 "burn_1h": one.burn_1h if is_plain else _figure(one.burn_1h),
                 "burn_6h": one.burn_6h if is_plain else _figure(one.burn_6h),
-                "spent_in_s": ends and ends.total_seconds(),
+                "spent_in_s": None if ends is None else ends.total_seconds(),
                 "state": f"{one.state} (freeze)" if one.is_frozen else one.state,
             }
         )
