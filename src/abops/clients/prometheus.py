@@ -20,6 +20,14 @@ class Value(Struct, frozen=True):
     value: float
 
 
+class Target(Struct, frozen=True):
+    """One place that is scraped: its job, its address, and the labels that the scrape adds."""
+
+    job: str
+    url: str
+    labels: dict[str, str]
+
+
 class Prometheus:
     """One Prometheus of this machine."""
 
@@ -48,6 +56,11 @@ class Prometheus:
             "/api/v1/query_range", query=expr, start=str(start), end=str(end), step=str(step)
         )
         return len(found["data"]["result"])
+
+    def targets(self) -> tuple[Target, ...]:
+        """Return what is scraped."""
+        found = self._server.get("/api/v1/targets", state="active")["data"]["activeTargets"]
+        return tuple(Target(one["labels"]["job"], one["scrapeUrl"], one["labels"]) for one in found)
 
     def broken_rules(self) -> tuple[str, ...]:
         """Return the names of rules whose last evaluation failed."""

@@ -6,6 +6,7 @@ from abops.entry.cli.lazy import LazyGroup
 
 COMMANDS = {
     "check": "Judge the rendered files: promtool, amtool, a runbook and a test for each alert.",
+    "contract": "Record what exporters' metrics are called, and compare.",
     "coverage": "Weigh what each component needs against what watches it.",
     "logs": "Search the log store, compare it with the files, keep it small.",
     "exporter": "Serve users, posts, revenue and queues as metrics.",
