@@ -182,9 +182,9 @@ def _supply() -> tuple[Panel, ...]:
             "s",
             "The ten that expire first.",
             Query(
-                "bottomk(10, min by (namespace, secret)"
+                "bottomk(10, min by (secret_namespace, secret)"
                 f" (abops_deploys_secret_expiry_timestamp_seconds{{{E}}}) - time())",
-                "{{namespace}}/{{secret}}",
+                "{{secret_namespace}}/{{secret}}",
             ),
             limits=(Limit(14 * _DAY, "yellow"),),
             reversed_limits=True,

@@ -271,12 +271,12 @@ def _image_critical(where: Place) -> Alert:
 
 def _secret_expires(where: Place) -> Alert:
     metric, limit = "abops_deploys_secret_expiry_timestamp_seconds", timedelta(days=14)
-    labels = {"env": "production", "namespace": "analyticbot", "secret": "registry-pull"}
+    labels = {"env": "production", "secret_namespace": "analyticbot", "secret": "registry-pull"}
     return Alert(
         name="SecretExpires",
         group=GROUP,
         severity="warning",
-        expr=f"min by (env, namespace, secret) ({metric}) - time() < {{threshold}}",
+        expr=f"min by (env, secret_namespace, secret) ({metric}) - time() < {{threshold}}",
         threshold=limit.total_seconds(),
         unit="s left",
         reason="Two weeks: a new one needs somebody else, and that somebody may be on holiday.",
