@@ -16,7 +16,8 @@ _OURS: Final = ("kubernetes", "node", "prometheus")
 class Cluster(Struct, frozen=True):
     """Who looks after the cluster, and what of ours runs in it.
 
-    `services` and `first_tier` are regular expressions: a container is named after its service.
+    `services` (with the stores) and `first_tier` are regular expressions of names: a container is
+    named after its service, a workload after its release and its service.
     """
 
     team: str
@@ -58,5 +59,6 @@ def cluster(inventory: Inventory) -> Cluster | None:
     if team is None:
         return None
     first = sorted(service.name for service in inventory.services if service.tier == 1)
-    every = sorted(service.name for service in inventory.services)
-    return Cluster(team, "|".join(every), "|".join(first))
+    every = {part.name for part in (*inventory.services, *inventory.stores)}
+    longest_first = sorted(every, key=lambda name: (-len(name), name))
+    return Cluster(team, "|".join(longest_first), "|".join(first))

@@ -174,7 +174,11 @@ def _not_ready_cases(hold: timedelta) -> tuple[Case, ...]:
             found |= labelled("kube_pod_status_phase", f"{value}x200", {**pod, "phase": known})
         return found
 
-    stranger = {**_POD, "pod": "coredns-5d78-abcde"}
+    def of(pod: str, service: str) -> Case:
+        labels = {**_POD, "pod": pod}
+        told = Fired({**labels, "service": service}, f"{pod} is not ready")
+        return Case(f"{pod} is {service}'s", history(0, "Running", labels), hold, (told,))
+
     return (
         Case("pending", history(0, "Pending"), hold, (fired,)),
         Case("not before its hold", history(0, "Pending"), hold - STEP),
@@ -182,17 +186,9 @@ def _not_ready_cases(hold: timedelta) -> tuple[Case, ...]:
         Case("ready", history(1, "Running"), 2 * hold),
         Case("a job that has ended", history(0, "Succeeded"), 2 * hold),
         Case("a job that has failed", history(0, "Failed"), 2 * hold),
-        Case(
-            "a pod of the cluster's own",
-            history(0, "Running", stranger),
-            hold,
-            (
-                Fired(
-                    {**stranger, "service": "kubernetes"},
-                    "coredns-5d78-abcde is not ready",
-                ),
-            ),
-        ),
+        of("ab-api-canary-6d5f-x2x9k", "api"),
+        of("ab-postgres-0", "postgres"),
+        of("coredns-5d78-abcde", "kubernetes"),
         Case(
             "its phase is unknown",
             labelled("kube_pod_status_ready", "0x200", {**_POD, "condition": "true"}),
