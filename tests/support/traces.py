@@ -41,16 +41,20 @@ def start_jaeger(
     folder: Path, *, query: int | None = None, keep_percent: int | None = None
 ) -> Iterator[Jaeger]:
     """Run a Jaeger with the rendered configuration, on free ports."""
-    names = ("metrics", "query_grpc", "health", "otlp_grpc", "otlp_http")
-    names += ("sampling_grpc", "sampling_http", "span_metrics")
-    ports = {name: free_port() for name in names}
     place = TracePlace(
         memory(),
         query=query or free_port(),
         host="127.0.0.1",
         memory_mib=256,
         keep_percent=keep_percent,
-        **ports,
+        metrics=free_port(),
+        query_grpc=free_port(),
+        health=free_port(),
+        otlp_grpc=free_port(),
+        otlp_http=free_port(),
+        sampling_grpc=free_port(),
+        sampling_http=free_port(),
+        span_metrics=free_port(),
     )
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "jaeger.yml"
@@ -70,7 +74,7 @@ def new_trace() -> str:
     return secrets.token_hex(16)
 
 
-def a_span(  # noqa: PLR0913 - what a span is
+def a_span(
     service: str,
     name: str,
     *,
@@ -100,7 +104,7 @@ def a_span(  # noqa: PLR0913 - what a span is
     return {"resource": resource, "scopeSpans": [{"scope": {"name": "test"}, "spans": [found]}]}
 
 
-def _attribute(name: str, value: str | int | bool) -> dict[str, Any]:
+def _attribute(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - what OTLP has
     if isinstance(value, bool):
         return {"key": name, "value": {"boolValue": value}}
     if isinstance(value, int):

@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from abops.observability.traces.tree import Node, Tree
+from abops.observability.traces.tree import Tree
 
 WAITING: Final = "waiting"
 
@@ -42,55 +42,52 @@ class CriticalPath(Struct, frozen=True):
 
 def critical_path(tree: Tree) -> CriticalPath:
     """Return the path of a tree."""
-    ends = _ends(tree)
+    starts, ends = _extents(tree)
     stretches: dict[int, list[Stretch]] = {}
     waits: list[Stretch] = []
 
     def take(index: int | None, begin: int, end: int) -> None:
         """Count the time from `begin` to `end` for a node, what lies outside of it as waiting."""
-        if begin >= end:
-            return
         node = None if index is None else tree.nodes[index]
         if index is None or node is None or node.span is None:
-            waits.append((begin, end))
+            _keep(waits, begin, end)
             return
-        worked = max(begin, node.start_ns), min(end, node.end_ns)
-        if worked[0] < worked[1]:
-            stretches.setdefault(index, []).append(worked)
-        if end > max(node.end_ns, begin):
-            waits.append((max(node.end_ns, begin), end))
+        _keep(waits, begin, min(end, node.start_ns))
+        _keep(stretches.setdefault(index, []), max(begin, node.start_ns), min(end, node.end_ns))
+        _keep(waits, max(begin, node.end_ns), end)
 
     todo: list[tuple[int | None, int]] = [(None, tree.end_ns)]
     while todo:
         index, cursor = todo.pop()
         children = tree.roots if index is None else tree.nodes[index].children
-        begin = tree.start_ns if index is None else tree.nodes[index].start_ns
-        for child in sorted(
-            children, key=lambda c: (ends[c], tree.nodes[c].start_ns), reverse=True
-        ):
-            if ends[child] > cursor or tree.nodes[child].start_ns >= cursor:
+        for child in sorted(children, key=lambda c: (ends[c], starts[c]), reverse=True):
+            if ends[child] > cursor or starts[child] >= cursor:
                 continue
             take(index, ends[child], cursor)
             todo.append((child, ends[child]))
-            cursor = tree.nodes[child].start_ns
-        take(index, begin, cursor)
+            cursor = starts[child]
+        take(index, tree.start_ns if index is None else starts[index], cursor)
     return CriticalPath(
-        {index: tuple(sorted(found)) for index, found in stretches.items()}, tuple(sorted(waits))
+        {index: tuple(sorted(found)) for index, found in stretches.items() if found},
+        tuple(sorted(waits)),
     )
 
 
-def _ends(tree: Tree) -> list[int]:
-    """Return for each node when it and all that it began had ended."""
+def _keep(stretches: list[Stretch], begin: int, end: int) -> None:
+    if begin < end:
+        stretches.append((begin, end))
+
+
+def _extents(tree: Tree) -> tuple[list[int], list[int]]:
+    """Return for each node when it and all that it began started and ended."""
+    starts = [node.start_ns for node in tree.nodes]
     ends = [node.end_ns for node in tree.nodes]
     for index in range(len(tree.nodes) - 1, -1, -1):
-        parent = _parent(tree.nodes[index])
-        if parent >= 0:
+        parent = tree.nodes[index].parent
+        if parent is not None:
+            starts[parent] = min(starts[parent], starts[index])
             ends[parent] = max(ends[parent], ends[index])
-    return ends
-
-
-def _parent(node: Node) -> int:
-    return -1 if node.parent is None else node.parent
+    return starts, ends
 
 
 def _length(stretches: tuple[Stretch, ...]) -> int:

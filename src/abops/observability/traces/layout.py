@@ -222,10 +222,9 @@ def _alike(tree: Tree, children: Sequence[int]) -> list[list[int]]:
 
 def _left_over(tree: Tree, members: Sequence[int], path: CriticalPath) -> tuple[int, ...]:
     """Return whom to fold: all but the first, and the ones that took the most."""
-    slowest = max(
-        members, key=lambda index: (index in path.stretches, tree.nodes[index].duration_ns)
-    )
-    shown = {*members[: ALIKE_SHOWN - 1], slowest}
+    first, rest = members[: ALIKE_SHOWN - 1], members[ALIKE_SHOWN - 1 :]
+    most = max(rest, key=lambda index: (index in path.stretches, tree.nodes[index].duration_ns))
+    shown = {*first, most}
     return tuple(index for index in members if index not in shown)
 
 
