@@ -168,5 +168,5 @@ def test_a_picture_is_taken_of_a_page_that_everybody_can_use(
     page.goto(console.url + PAGES[name])
     assert [] == findings(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.screenshot(path=pictures / f"{name}-{width}-{theme}.png", full_page=True)
+    page.screenshot(path=pictures / f"{name}-{width}-{theme}.png")
     context.close()

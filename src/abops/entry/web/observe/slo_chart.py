@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-WIDTH, HEIGHT = 720, 200
-LEFT, RIGHT, TOP, BOTTOM = 56, 8, 10, 24
+WIDTH, HEIGHT = 720, 210
+LEFT, RIGHT, TOP, BOTTOM = 56, 8, 10, 34
 _STEPS: Final = tuple(
     timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 5760, 10080)
 )
