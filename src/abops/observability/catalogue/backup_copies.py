@@ -310,7 +310,7 @@ def _config_stale(where: Place) -> Alert:
         severity="warning",
         expr=f"time() - max by (env, dest) ({metric}) > {{threshold}}",
         threshold=limit.total_seconds(),
-        unit="s ago",
+        unit="s (26 h) ago",
         reason="It is saved every hour; a day without it is no passing fault.",
         summary=(
             "Configuration and secrets in {{ $labels.dest }} are"

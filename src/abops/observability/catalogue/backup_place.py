@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from abops.kernel.quantities import format_duration
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
 from abops.observability.catalogue.cases import STEP, around, labelled
 from abops.observability.catalogue.commands import shell
@@ -51,7 +52,7 @@ class Age(Struct, frozen=True):
             severity="critical",
             expr=f"time() - max by (env, dest) ({self.metric}{self.which}) > {{threshold}}",
             threshold=limit,
-            unit="s ago",
+            unit=f"s ({format_duration(self.limit)}) ago",
             reason=self.reason,
             summary=self.summary,
             impact=self.impact,

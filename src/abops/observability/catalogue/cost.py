@@ -45,15 +45,15 @@ def cost_alerts(inventory: Inventory) -> tuple[Alert, ...]:
     )
 
 
-_WORDS: Final = {
-    "critical": ("has spent", "The money of the month is spent; this is no forecast any more."),
-    "warning": ("will probably spend", "The middle of the forecast: as likely more as less."),
-    "info": ("may spend", "The forecast's 90 %: one month in ten ends above it."),
-}
+_DOES: Final = {"critical": "has spent", "warning": "will probably spend", "info": "may spend"}
+_REASON: Final = (
+    "What is spent is certain (critical); the middle of the forecast is as likely too low as too"
+    " high (warning); one month in ten ends above the forecast's 90 % (info)."
+)
 
 
 def _over_budget(where: Place, severity: Severity, metric: str, quantile: str) -> Alert:
-    does, reason = _WORDS[severity]
+    does = _DOES[severity]
     which = f'{metric}{{quantile="{quantile}"}}' if quantile else metric
     labels = {**_SCOPE, "quantile": quantile} if quantile else _SCOPE
 
@@ -75,7 +75,7 @@ def _over_budget(where: Place, severity: Severity, metric: str, quantile: str) -
         ),
         threshold=1,
         unit="of the month's budget",
-        reason=reason,
+        reason=_REASON,
         summary=(
             f"{{{{ $labels.scope }}}} {does} {{{{ $value | humanizePercentage }}}} of its budget"
         ),

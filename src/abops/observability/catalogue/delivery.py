@@ -92,6 +92,13 @@ def _deploy_failed(where: Place) -> Alert:
                     "abops delivery rollback --env ENV",
                     "abops delivery smoke --env ENV",
                 )
+                + "\nThe page says that this way back has failed once: look which revision was the"
+                " last that worked, go there by hand, and stay until every pod is ready.\n\n"
+                + shell(
+                    "helm history RELEASE -n NAMESPACE",
+                    "helm rollback RELEASE REVISION -n NAMESPACE --wait --timeout 10m",
+                    "kubectl get pods -n NAMESPACE -w",
+                )
                 + "\nA contracting migration has run already: `rollback` refuses and prints the way"
                 " forward; follow it. Do not run `helm uninstall`, and do not run migrations"
                 " backwards by hand: the old version may find its data gone."
@@ -119,7 +126,7 @@ def _rollback_failed(where: Place) -> Alert:
         runbook=Runbook(
             meaning="A deploy was worse or failed, and rolling it back failed as well.",
             diagnosis=_SEE,
-            mitigation="See the warning of the same name.",
+            mitigation="As the warning of the same name says, by hand.",
         ),
         cases=_ended_cases(
             "rollback_failed",
@@ -278,7 +285,7 @@ def _secret_expires(where: Place) -> Alert:
         severity="warning",
         expr=f"min by (env, secret_namespace, secret) ({metric}) - time() < {{threshold}}",
         threshold=limit.total_seconds(),
-        unit="s left",
+        unit="s (14 d) left",
         reason="Two weeks: a new one needs somebody else, and that somebody may be on holiday.",
         summary="{{ $labels.secret }} expires in {{ $value | humanizeDuration }}",
         impact="None yet; then pulls, backups or calls that use it are refused, all at once.",

@@ -182,7 +182,7 @@ def _job_failed(where: Cluster) -> Alert:
             f" time() - max by ({by}) (kube_job_status_start_time) < {{threshold}}"
         ),
         threshold=news.total_seconds(),
-        unit="s since its start",
+        unit="s (12 h) since its start",
         reason=(
             "Failed jobs stay listed until the next ones push them out: after half a day it is no"
             " news, and KubeCronJobLate watches what must happen again."

@@ -56,7 +56,7 @@ def _will_fill(where: Cluster) -> Alert:
             f" and {_SHARE} < 0.5 and max by ({_BY}) ({_SIZE} offset 1d)"
         ),
         threshold=lead.total_seconds(),
-        unit="s until it is full",
+        unit="s (4 d) until it is full",
         hold=_HOUR,
         reason=(
             "Four days: a long weekend. The line goes through a whole day, so that the nightly"
