@@ -1,6 +1,7 @@
 """Whether PostgreSQL keeps what it was given: restarts, archive, checksums."""
 
 from datetime import timedelta
+from typing import Final
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
 from abops.observability.catalogue.cases import Timing, around, rising
@@ -67,6 +68,30 @@ def _restarted(where: Place) -> Alert:
     )
 
 
+_POSTGRES_WAL_ARCHIVE_FAILING_RUNBOOK: Final = Runbook(
+    meaning=(
+        "archive_command fails. PostgreSQL keeps every segment until it is archived: what"
+        " is written now cannot be restored elsewhere, and `pg_wal` grows."
+    ),
+    diagnosis=(
+        "```sql\nSELECT last_archived_wal, last_archived_time, last_failed_wal,\n"
+        "       last_failed_time FROM pg_stat_archiver;\n"
+        "SELECT count(*), pg_size_pretty(sum(size)) FROM pg_ls_waldir();\n```\n"
+        "What the command said stands in the server's log:\n\n```\n"
+        "abops stack logs postgres -n 200 | grep -A 3 'archive command failed'\n"
+        "pgbackrest --stanza=analyticbot check\n```\nExpired keys, a full repository, a"
+        " stanza of another system id, no network."
+    ),
+    mitigation=(
+        "Mend what the command complains of; PostgreSQL tries again within a minute, no"
+        " restart is needed. Short of disk: make room elsewhere on the volume. Never"
+        " remove files under `pg_wal`, and never set archive_command to `/bin/true`: both"
+        " tear a hole into the archive. When it works again, take a full backup:"
+        " `abops backup run`."
+    ),
+)
+
+
 def _archive_failing(where: Place) -> Alert:
     labels = '{env="local",service="postgres"}'
     failed = f"pg_stat_archiver_failed_count{labels}"
@@ -94,28 +119,7 @@ def _archive_failing(where: Place) -> Alert:
         labels=where.labels("archive", "durability"),
         board=BOARD,
         step=step,
-        runbook=Runbook(
-            meaning=(
-                "archive_command fails. PostgreSQL keeps every segment until it is archived: what"
-                " is written now cannot be restored elsewhere, and `pg_wal` grows."
-            ),
-            diagnosis=(
-                "```sql\nSELECT last_archived_wal, last_archived_time, last_failed_wal,\n"
-                "       last_failed_time FROM pg_stat_archiver;\n"
-                "SELECT count(*), pg_size_pretty(sum(size)) FROM pg_ls_waldir();\n```\n"
-                "What the command said stands in the server's log:\n\n```\n"
-                "abops stack logs postgres -n 200 | grep -A 3 'archive command failed'\n"
-                "pgbackrest --stanza=analyticbot check\n```\nExpired keys, a full repository, a"
-                " stanza of another system id, no network."
-            ),
-            mitigation=(
-                "Mend what the command complains of; PostgreSQL tries again within a minute, no"
-                " restart is needed. Short of disk: make room elsewhere on the volume. Never"
-                " remove files under `pg_wal`, and never set archive_command to `/bin/true`: both"
-                " tear a hole into the archive. When it works again, take a full backup:"
-                " `abops backup run`."
-            ),
-        ),
+        runbook=_POSTGRES_WAL_ARCHIVE_FAILING_RUNBOOK,
         cases=(
             Case("attempts fail", {failed: rising(1), age: old}, 15 * MINUTE, (fired,)),
             Case("it succeeds in between", {failed: rising(1), age: young}, 15 * MINUTE),

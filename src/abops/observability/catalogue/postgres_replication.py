@@ -1,6 +1,7 @@
 """PostgreSQL's replicas, and the slots that keep log for them."""
 
 from datetime import timedelta
+from typing import Final
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook, Severity
 from abops.observability.catalogue.cases import Timing, around, steady
@@ -88,6 +89,27 @@ def _lag(where: Place, severity: Severity, limit: float, hold: timedelta) -> Ale
     )
 
 
+_POSTGRES_REPLICA_MISSING_RUNBOOK: Final = Runbook(
+    meaning=(
+        "A replica that streamed within the last day is not connected any more. A slot,"
+        " if it has one, keeps log for it on the primary until the disk is full."
+    ),
+    diagnosis=(
+        _REPLICAS + "\nThen its own log, on its machine: `could not connect to the primary"
+        " server` is network, password or pg_hba.conf; `requested WAL segment ... has"
+        " already been removed` means that it must be built again; no process: see why it"
+        " ended (`dmesg`, disk full)."
+    ),
+    mitigation=(
+        "Start it; if its log says that segments are gone, build it anew from the primary"
+        " into an empty folder:\n\n```\n"
+        "pg_basebackup -h PRIMARY -U replicator -D DATA_FOLDER -R -X stream -C -S SLOT\n"
+        "```\nWatch the primary's disk meanwhile (PostgresSlotWalLow). Taken away on"
+        " purpose: drop its slot, and silence this alert for a day."
+    ),
+)
+
+
 def _replica_missing(where: Place) -> Alert:
     series = 'abops_pg_replicas{env="local"}'
     step = timedelta(seconds=130)
@@ -121,25 +143,7 @@ def _replica_missing(where: Place) -> Alert:
         labels=where.own_labels("replication", "durability"),
         board=BOARD,
         step=step,
-        runbook=Runbook(
-            meaning=(
-                "A replica that streamed within the last day is not connected any more. A slot,"
-                " if it has one, keeps log for it on the primary until the disk is full."
-            ),
-            diagnosis=(
-                _REPLICAS + "\nThen its own log, on its machine: `could not connect to the primary"
-                " server` is network, password or pg_hba.conf; `requested WAL segment ... has"
-                " already been removed` means that it must be built again; no process: see why it"
-                " ended (`dmesg`, disk full)."
-            ),
-            mitigation=(
-                "Start it; if its log says that segments are gone, build it anew from the primary"
-                " into an empty folder:\n\n```\n"
-                "pg_basebackup -h PRIMARY -U replicator -D DATA_FOLDER -R -X stream -C -S SLOT\n"
-                "```\nWatch the primary's disk meanwhile (PostgresSlotWalLow). Taken away on"
-                " purpose: drop its slot, and silence this alert for a day."
-            ),
-        ),
+        runbook=_POSTGRES_REPLICA_MISSING_RUNBOOK,
         cases=(
             after_drop(40, timedelta(minutes=7), "a replica is gone", fires=True),
             after_drop(40, timedelta(minutes=3), "not before five minutes", fires=False),

@@ -1,6 +1,7 @@
 """How fast PostgreSQL works: cache, files for sorting, checkpoints, statements."""
 
 from datetime import timedelta
+from typing import Final
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
 from abops.observability.catalogue.cases import STEP, Timing, around, rising, steady
@@ -192,6 +193,32 @@ def _checkpoints(where: Place) -> Alert:
     )
 
 
+_POSTGRES_QUERY_REGRESSION_RUNBOOK: Final = Runbook(
+    meaning=(
+        "One of the twenty costliest statements takes more than three times as long as at"
+        " this time yesterday, for a quarter of an hour."
+    ),
+    diagnosis=(
+        "Its text, then its plan with real values from the log (`$1` stands for a"
+        " value):\n\n```sql\nSELECT query, calls, mean_exec_time, rows\n"
+        "  FROM pg_stat_statements WHERE queryid = QUERYID;\n"
+        "EXPLAIN (ANALYZE, BUFFERS) SELECT ...;\n"
+        "SELECT relname, last_analyze, last_autoanalyze, n_mod_since_analyze\n"
+        "  FROM pg_stat_user_tables ORDER BY n_mod_since_analyze DESC LIMIT 10;\n```\n"
+        "Estimated and actual rows far apart: old statistics. A Seq Scan that was an Index"
+        " Scan: an index is gone or invalid (PostgresInvalidIndex). Same plan, more"
+        " blocks: the data grew. EXPLAIN ANALYZE runs the statement: wrap an UPDATE into"
+        " BEGIN and ROLLBACK."
+    ),
+    mitigation=(
+        "```sql\nANALYZE the_table;\n```\nmends most plans within a minute and harms"
+        " nothing. A missing index: CREATE INDEX CONCURRENTLY. Came with a deploy: roll it"
+        " back. Do not set `enable_seqscan = off` for the server, and do not reset"
+        " pg_stat_statements: that is the evidence."
+    ),
+)
+
+
 def _regression(where: Place) -> Alert:
     factor, floor = 3.0, 0.1
     hold, step, day = 15 * MINUTE, 5 * MINUTE, timedelta(days=1)
@@ -225,30 +252,7 @@ def _regression(where: Place) -> Alert:
         labels=where.own_labels("statements", "latency"),
         board=BOARD,
         step=step,
-        runbook=Runbook(
-            meaning=(
-                "One of the twenty costliest statements takes more than three times as long as at"
-                " this time yesterday, for a quarter of an hour."
-            ),
-            diagnosis=(
-                "Its text, then its plan with real values from the log (`$1` stands for a"
-                " value):\n\n```sql\nSELECT query, calls, mean_exec_time, rows\n"
-                "  FROM pg_stat_statements WHERE queryid = QUERYID;\n"
-                "EXPLAIN (ANALYZE, BUFFERS) SELECT ...;\n"
-                "SELECT relname, last_analyze, last_autoanalyze, n_mod_since_analyze\n"
-                "  FROM pg_stat_user_tables ORDER BY n_mod_since_analyze DESC LIMIT 10;\n```\n"
-                "Estimated and actual rows far apart: old statistics. A Seq Scan that was an Index"
-                " Scan: an index is gone or invalid (PostgresInvalidIndex). Same plan, more"
-                " blocks: the data grew. EXPLAIN ANALYZE runs the statement: wrap an UPDATE into"
-                " BEGIN and ROLLBACK."
-            ),
-            mitigation=(
-                "```sql\nANALYZE the_table;\n```\nmends most plans within a minute and harms"
-                " nothing. A missing index: CREATE INDEX CONCURRENTLY. Came with a deploy: roll it"
-                " back. Do not set `enable_seqscan = off` for the server, and do not reset"
-                " pg_stat_statements: that is the evidence."
-            ),
-        ),
+        runbook=_POSTGRES_QUERY_REGRESSION_RUNBOOK,
         cases=(
             Case("past the threshold", history(0.1, 0.33), day + hold, (fired(0.33),)),
             Case("not before its hold", history(0.1, 0.33), day + hold - step),

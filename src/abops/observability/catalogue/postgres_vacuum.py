@@ -1,6 +1,7 @@
 """PostgreSQL's upkeep: transaction ids, dead rows, bloat, broken indexes."""
 
 from datetime import timedelta
+from typing import Final
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook, Severity
 from abops.observability.catalogue.cases import Timing, around, steady
@@ -108,6 +109,29 @@ def _age(where: Place, name: str, severity: Severity, limit: float) -> Alert:
     )
 
 
+_POSTGRES_AUTOVACUUM_STALE_RUNBOOK: Final = Runbook(
+    meaning=(
+        "The table has more dead rows than its settings allow, but autovacuum does not"
+        " come, does not finish, or is cancelled again and again."
+    ),
+    diagnosis=(
+        _VACUUMS + "\nIs it off, or are all workers busy?\n\n```sql\n"
+        "SELECT name, setting FROM pg_settings WHERE name LIKE 'autovacuum%';\n"
+        "SELECT reloptions FROM pg_class WHERE oid = 'the_table'::regclass;\n```\n"
+        "`canceling autovacuum task` in the server's log: somebody locks the table all"
+        " the time (ALTER, LOCK, TRUNCATE in a loop)."
+    ),
+    mitigation=(
+        "```sql\nVACUUM (ANALYZE, VERBOSE) the_table;\n```\nIt does not block anybody. Its"
+        " last lines say how many rows are `dead but not yet removable`: if many, end the"
+        " oldest transaction first. Too slow each time:\n\n```sql\n"
+        "ALTER TABLE the_table SET (autovacuum_vacuum_cost_delay = 0,\n"
+        "                           autovacuum_vacuum_scale_factor = 0.05);\n```\n"
+        "Never switch autovacuum off to save I/O."
+    ),
+)
+
+
 def _autovacuum_stale(where: Place) -> Alert:
     limit, step = 86_400.0, MINUTE
 
@@ -138,27 +162,7 @@ def _autovacuum_stale(where: Place) -> Alert:
         labels=where.own_labels("vacuum", "maintenance"),
         board=BOARD,
         step=step,
-        runbook=Runbook(
-            meaning=(
-                "The table has more dead rows than its settings allow, but autovacuum does not"
-                " come, does not finish, or is cancelled again and again."
-            ),
-            diagnosis=(
-                _VACUUMS + "\nIs it off, or are all workers busy?\n\n```sql\n"
-                "SELECT name, setting FROM pg_settings WHERE name LIKE 'autovacuum%';\n"
-                "SELECT reloptions FROM pg_class WHERE oid = 'the_table'::regclass;\n```\n"
-                "`canceling autovacuum task` in the server's log: somebody locks the table all"
-                " the time (ALTER, LOCK, TRUNCATE in a loop)."
-            ),
-            mitigation=(
-                "```sql\nVACUUM (ANALYZE, VERBOSE) the_table;\n```\nIt does not block anybody. Its"
-                " last lines say how many rows are `dead but not yet removable`: if many, end the"
-                " oldest transaction first. Too slow each time:\n\n```sql\n"
-                "ALTER TABLE the_table SET (autovacuum_vacuum_cost_delay = 0,\n"
-                "                           autovacuum_vacuum_scale_factor = 0.05);\n```\n"
-                "Never switch autovacuum off to save I/O."
-            ),
-        ),
+        runbook=_POSTGRES_AUTOVACUUM_STALE_RUNBOOK,
         cases=(
             *around(
                 limit, lambda v: history(v, 2000), lambda _v: fired, timing=Timing(HOUR, step=step)

@@ -6,6 +6,7 @@ evaluation every 5 s, the grouping of 1 s and the delivery, a page is out within
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
 from abops.inventory.model import Inventory
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
@@ -48,6 +49,28 @@ def _seconds(count: int) -> timedelta:
     return timedelta(seconds=count)
 
 
+_PROBE_FAILED_RUNBOOK: Final = Runbook(
+    meaning=(
+        "Seen from outside, the health check of this service failed twice in a row: no"
+        " connection, no answer within 3 s, or a status other than 2xx. The bot's health"
+        " check also fails when its last successful poll of Telegram is too old."
+    ),
+    diagnosis=(
+        _LOOK.format(part="SERVICE") + "\nAsk it yourself, and see what the probe saw:\n\n```\n"
+        "curl -si http://ADDRESS/health\n"
+        'curl -s "http://BLACKBOX/probe?target=http://ADDRESS/health&module=http_2xx&debug=true"\n'
+        "```\nFor the bot, look for `409` (a second poller) and `401` (a revoked token) in"
+        " its log."
+    ),
+    mitigation=(
+        "Restart the part; it comes back within seconds:\n\n```\n"
+        "abops stack restart SERVICE\n```\n"
+        "If it stops again at once, its last log lines say why. If a deploy came just"
+        " before, roll it back."
+    ),
+)
+
+
 def _probe_failed() -> Alert:
     series = (
         'probe_success{job="probes",service="api",env="local",tier="1",team="dev",'
@@ -64,27 +87,7 @@ def _probe_failed() -> Alert:
         summary="{{ $labels.service }} does not answer its health check",
         impact="People cannot use what {{ $labels.service }} serves.",
         labels={"component": "probe", "category": "availability", "tier": "1"},
-        runbook=Runbook(
-            meaning=(
-                "Seen from outside, the health check of this service failed twice in a row: no"
-                " connection, no answer within 3 s, or a status other than 2xx. The bot's health"
-                " check also fails when its last successful poll of Telegram is too old."
-            ),
-            diagnosis=(
-                _LOOK.format(part="SERVICE")
-                + "\nAsk it yourself, and see what the probe saw:\n\n```\n"
-                "curl -si http://ADDRESS/health\n"
-                'curl -s "http://BLACKBOX/probe?target=http://ADDRESS/health&module=http_2xx&debug=true"\n'
-                "```\nFor the bot, look for `409` (a second poller) and `401` (a revoked token) in"
-                " its log."
-            ),
-            mitigation=(
-                "Restart the part; it comes back within seconds:\n\n```\n"
-                "abops stack restart SERVICE\n```\n"
-                "If it stops again at once, its last log lines say why. If a deploy came just"
-                " before, roll it back."
-            ),
-        ),
+        runbook=_PROBE_FAILED_RUNBOOK,
         cases=(
             Case(
                 "probes fail",

@@ -1,6 +1,7 @@
 """Alerts about Redis. A Redis that holds tasks must lose nothing; a cache may."""
 
 from datetime import timedelta
+from typing import Final
 
 from abops.inventory.model import Inventory
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook, Severity
@@ -101,6 +102,27 @@ def _memory_high(where: Place) -> Alert:
     )
 
 
+_REDIS_EVICTIONS_RUNBOOK: Final = Runbook(
+    meaning=(
+        "Redis reached maxmemory and its maxmemory-policy lets it remove keys to make"
+        " room. For a broker the policy must be `noeviction`: then writers get an error"
+        " and try again, and nothing is lost."
+    ),
+    diagnosis=(
+        "```\nredis-cli -h HOST config get maxmemory-policy\n"
+        "redis-cli -h HOST info stats | grep evicted\n```\n" + _BIG
+    ),
+    mitigation=(
+        "A broker, at once:\n\n```\nredis-cli -h HOST config set maxmemory-policy"
+        " noeviction\nredis-cli -h HOST config set maxmemory 2gb\nredis-cli -h HOST config"
+        " rewrite\n```\nThen find what was lost: posts that are overdue are queued again by"
+        " beat (`send_scheduled_message` runs each minute); other tasks are not, see the"
+        " log of the API for what was published. A cache: give it more memory, or shorter"
+        " times to live. Do not restart Redis to make room: it loads the same data again."
+    ),
+)
+
+
 def _evictions(where: Place, severity: Severity, stores: tuple[str, ...]) -> Alert:
     limit, window = (1.0, 5 * MINUTE) if severity == "critical" else (1000.0, 5 * MINUTE)
     names = "|".join(stores)
@@ -134,25 +156,7 @@ def _evictions(where: Place, severity: Severity, stores: tuple[str, ...]) -> Ale
         ),
         labels=where.labels("memory", "durability" if severity == "critical" else "saturation"),
         board=BOARD,
-        runbook=Runbook(
-            meaning=(
-                "Redis reached maxmemory and its maxmemory-policy lets it remove keys to make"
-                " room. For a broker the policy must be `noeviction`: then writers get an error"
-                " and try again, and nothing is lost."
-            ),
-            diagnosis=(
-                "```\nredis-cli -h HOST config get maxmemory-policy\n"
-                "redis-cli -h HOST info stats | grep evicted\n```\n" + _BIG
-            ),
-            mitigation=(
-                "A broker, at once:\n\n```\nredis-cli -h HOST config set maxmemory-policy"
-                " noeviction\nredis-cli -h HOST config set maxmemory 2gb\nredis-cli -h HOST config"
-                " rewrite\n```\nThen find what was lost: posts that are overdue are queued again by"
-                " beat (`send_scheduled_message` runs each minute); other tasks are not, see the"
-                " log of the API for what was published. A cache: give it more memory, or shorter"
-                " times to live. Do not restart Redis to make room: it loads the same data again."
-            ),
-        ),
+        runbook=_REDIS_EVICTIONS_RUNBOOK,
         cases=(
             *around(
                 limit,

@@ -1,6 +1,7 @@
 """Whether Redis keeps what it holds: its append-only file, its snapshots, its primary."""
 
 from datetime import timedelta
+from typing import Final
 
 from msgspec import Struct
 
@@ -92,6 +93,27 @@ def _failing(where: Place, name: str, write: _Write) -> Alert:
     )
 
 
+_REDIS_PERSISTENCE_STALE_RUNBOOK: Final = Runbook(
+    meaning=(
+        "The append-only file is off, data have changed, and there has been no snapshot"
+        " for two hours."
+    ),
+    diagnosis=(
+        _PERSISTENCE + "```\nredis-cli -h HOST config get save\n"
+        "redis-cli -h HOST config get appendonly\n```\nAn empty `save` and `appendonly no`:"
+        " this Redis was started as a mere cache. A Redis that holds tasks must have"
+        " `appendonly yes`."
+    ),
+    mitigation=(
+        "Switch the append-only file on while it runs; Redis writes the whole of it at"
+        " once:\n\n```\nredis-cli -h HOST config set appendonly yes\n"
+        "redis-cli -h HOST config rewrite\n```\nWatch `aof_rewrite_in_progress` until it is"
+        " 0. Do not edit the file and restart instead: with an empty append-only file"
+        " Redis starts empty."
+    ),
+)
+
+
 def _stale(where: Place) -> Alert:
     limit = 7200.0
     labels = '{env="local",service="redis"}'
@@ -125,25 +147,7 @@ def _stale(where: Place) -> Alert:
         impact="A restart now loses everything since: queued posts, results, schedules.",
         labels=where.labels("persistence", "durability"),
         board=BOARD,
-        runbook=Runbook(
-            meaning=(
-                "The append-only file is off, data have changed, and there has been no snapshot"
-                " for two hours."
-            ),
-            diagnosis=(
-                _PERSISTENCE + "```\nredis-cli -h HOST config get save\n"
-                "redis-cli -h HOST config get appendonly\n```\nAn empty `save` and `appendonly no`:"
-                " this Redis was started as a mere cache. A Redis that holds tasks must have"
-                " `appendonly yes`."
-            ),
-            mitigation=(
-                "Switch the append-only file on while it runs; Redis writes the whole of it at"
-                " once:\n\n```\nredis-cli -h HOST config set appendonly yes\n"
-                "redis-cli -h HOST config rewrite\n```\nWatch `aof_rewrite_in_progress` until it is"
-                " 0. Do not edit the file and restart instead: with an empty append-only file"
-                " Redis starts empty."
-            ),
-        ),
+        runbook=_REDIS_PERSISTENCE_STALE_RUNBOOK,
         cases=(
             Case("long ago", history(past), MINUTE, (fired(past + 60),)),
             Case("lately", history(0.9 * limit), MINUTE),

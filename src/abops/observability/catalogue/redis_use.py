@@ -1,6 +1,7 @@
 """How Redis is used: hits, slow commands, waiting clients, keys that never go, waste."""
 
 from datetime import timedelta
+from typing import Final
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
 from abops.observability.catalogue.cases import STEP, Timing, around, rising, steady
@@ -23,6 +24,21 @@ def use_alerts(where: Place) -> tuple[Alert, ...]:
         _blocked(where),
         _without_ttl(where),
     )
+
+
+_REDIS_HIT_RATIO_DROP_RUNBOOK: Final = Runbook(
+    meaning="Lookups miss far more often than at this time yesterday, for half an hour.",
+    diagnosis=(
+        "```\nredis-cli -h HOST info stats | grep -E 'keyspace|evicted|expired'\n"
+        "redis-cli -h HOST info keyspace\n```\nEvicted keys: memory, see RedisEvictions."
+        " Few keys: somebody flushed, or Redis restarted empty (`uptime_in_seconds`). As"
+        " many as ever: a deploy changed the names of keys or shortened their time to live."
+    ),
+    mitigation=(
+        "A cache that was emptied fills by itself: watch PostgreSQL meanwhile. Other names"
+        " of keys: the old ones expire; roll the deploy back only if PostgreSQL suffers."
+    ),
+)
 
 
 def _hit_ratio(where: Place) -> Alert:
@@ -59,19 +75,7 @@ def _hit_ratio(where: Place) -> Alert:
         labels=where.labels("cache", "latency"),
         board=BOARD,
         step=step,
-        runbook=Runbook(
-            meaning="Lookups miss far more often than at this time yesterday, for half an hour.",
-            diagnosis=(
-                "```\nredis-cli -h HOST info stats | grep -E 'keyspace|evicted|expired'\n"
-                "redis-cli -h HOST info keyspace\n```\nEvicted keys: memory, see RedisEvictions."
-                " Few keys: somebody flushed, or Redis restarted empty (`uptime_in_seconds`). As"
-                " many as ever: a deploy changed the names of keys or shortened their time to live."
-            ),
-            mitigation=(
-                "A cache that was emptied fills by itself: watch PostgreSQL meanwhile. Other names"
-                " of keys: the old ones expire; roll the deploy back only if PostgreSQL suffers."
-            ),
-        ),
+        runbook=_REDIS_HIT_RATIO_DROP_RUNBOOK,
         cases=(
             Case("past the threshold", history(0.57), day + hold, (fired(0.57),)),
             Case("not before its hold", history(0.57), day + hold - step),
@@ -87,6 +91,27 @@ def _hit_ratio(where: Place) -> Alert:
             Case("no data", {}, day + 2 * hold),
         ),
     )
+
+
+_REDIS_FRAGMENTATION_RUNBOOK: Final = Runbook(
+    meaning=(
+        "The kernel gives Redis much more memory than its data need: pages that are only"
+        " partly in use after many keys went away."
+    ),
+    diagnosis=(
+        "```\n"
+        "redis-cli -h HOST info memory | grep -E 'used_memory_(rss_)?human|peak|frag'\n"
+        "redis-cli -h HOST memory doctor\n```\nUsual after a queue that was long and is"
+        " short again: `used_memory_peak` far above `used_memory`."
+    ),
+    mitigation=(
+        "Let Redis move its data together while it runs (costs some CPU):\n\n```\n"
+        "redis-cli -h HOST config set activedefrag yes\n"
+        "redis-cli -h HOST memory purge\n```\n"
+        "`activedefrag` needs the jemalloc build; otherwise restart a replica first, then"
+        " fail over. There is no hurry while the machine has memory."
+    ),
+)
 
 
 def _fragmentation(where: Place) -> Alert:
@@ -113,25 +138,7 @@ def _fragmentation(where: Place) -> Alert:
         impact="The machine runs short of memory although Redis holds little.",
         labels=where.labels("memory", "maintenance"),
         board=BOARD,
-        runbook=Runbook(
-            meaning=(
-                "The kernel gives Redis much more memory than its data need: pages that are only"
-                " partly in use after many keys went away."
-            ),
-            diagnosis=(
-                "```\n"
-                "redis-cli -h HOST info memory | grep -E 'used_memory_(rss_)?human|peak|frag'\n"
-                "redis-cli -h HOST memory doctor\n```\nUsual after a queue that was long and is"
-                " short again: `used_memory_peak` far above `used_memory`."
-            ),
-            mitigation=(
-                "Let Redis move its data together while it runs (costs some CPU):\n\n```\n"
-                "redis-cli -h HOST config set activedefrag yes\n"
-                "redis-cli -h HOST memory purge\n```\n"
-                "`activedefrag` needs the jemalloc build; otherwise restart a replica first, then"
-                " fail over. There is no hurry while the machine has memory."
-            ),
-        ),
+        runbook=_REDIS_FRAGMENTATION_RUNBOOK,
         cases=(
             *around(
                 limit,
@@ -254,6 +261,24 @@ def _blocked(where: Place) -> Alert:
     )
 
 
+_REDIS_KEYS_WITHOUT_TTL_RUNBOOK: Final = Runbook(
+    meaning="Most keys of a database have no time to live: nobody ever removes them.",
+    diagnosis=(
+        "Which names they have (DB: the digits of the label `db`):\n\n```\n"
+        "redis-cli -h HOST -n DB --scan --count 1000 | head -2000 |"
+        " sed 's/[0-9a-f-]\\{8,\\}/ID/g' | sort | uniq -c | sort -rn | head\n"
+        "redis-cli -h HOST -n DB ttl KEY\n```\n"
+        "`celery-task-meta-*` without a time to live: result_expires is off."
+    ),
+    mitigation=(
+        "Mend the code that writes them (SET with EX). Give those that are there a"
+        " day:\n\n```\nredis-cli -h HOST -n DB --scan --pattern 'PREFIX:*'"
+        " | xargs -I{} redis-cli -h HOST -n DB expire {} 86400 NX\n```\nNever for names of"
+        " queues, `_kombu.*` or `unacked*`: those are the tasks."
+    ),
+)
+
+
 def _without_ttl(where: Place) -> Alert:
     limit, floor = 0.5, 1000
     keys = 'redis_db_keys{env="local",service="redis",db="db0"}'
@@ -287,22 +312,7 @@ def _without_ttl(where: Place) -> Alert:
         impact="Memory only grows, until writes are refused or keys are thrown away.",
         labels=where.labels("memory", "maintenance"),
         board=BOARD,
-        runbook=Runbook(
-            meaning="Most keys of a database have no time to live: nobody ever removes them.",
-            diagnosis=(
-                "Which names they have (DB: the digits of the label `db`):\n\n```\n"
-                "redis-cli -h HOST -n DB --scan --count 1000 | head -2000 |"
-                " sed 's/[0-9a-f-]\\{8,\\}/ID/g' | sort | uniq -c | sort -rn | head\n"
-                "redis-cli -h HOST -n DB ttl KEY\n```\n"
-                "`celery-task-meta-*` without a time to live: result_expires is off."
-            ),
-            mitigation=(
-                "Mend the code that writes them (SET with EX). Give those that are there a"
-                " day:\n\n```\nredis-cli -h HOST -n DB --scan --pattern 'PREFIX:*'"
-                " | xargs -I{} redis-cli -h HOST -n DB expire {} 86400 NX\n```\nNever for names of"
-                " queues, `_kombu.*` or `unacked*`: those are the tasks."
-            ),
-        ),
+        runbook=_REDIS_KEYS_WITHOUT_TTL_RUNBOOK,
         cases=(
             *around(
                 limit,

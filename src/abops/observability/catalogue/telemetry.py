@@ -20,92 +20,99 @@ def telemetry_alerts(inventory: Inventory) -> tuple[Alert, ...]:
     return (*_rules(teams), *_volume(teams), *sending_alerts(teams), *signal_alerts(teams))
 
 
-def _rules(teams: dict[str, str]) -> tuple[Alert, ...]:
-    fired = {k: v for k, v in _PROMETHEUS.items() if k != "job"}
+_PROMETHEUS_RELOAD_FAILED_RUNBOOK: Final = Runbook(
+    meaning="The last reload was refused; Prometheus goes on with what it had.",
+    diagnosis=(
+        "```\nabops stack logs prometheus -n 50\nabops observability check\n"
+        "promtool check config infrastructure/monitoring/prometheus/prometheus.yml\n"
+        "```\nThe log names file and line."
+    ),
+    mitigation=(
+        "Bring back the last good files (`git diff infrastructure/monitoring`), or"
+        " mend platform.yaml and run `abops render`, then `curl -X POST"
+        " http://PROMETHEUS/-/reload`. Do not restart before the check passes."
+    ),
+)
+
+
+def _prometheus_rule_failures(teams: dict[str, str]) -> Alert:
     look = (
         "```\ncurl -s http://PROMETHEUS/api/v1/rules | jq -r '.data.groups[].rules[]"
         ' | select(.health=="err") | "\\(.name): \\(.lastError)"\'\n'
         "abops observability check\n```\n"
     )
     group = {"rule_group": "rules/slo.yml;slo"}
-    return (
-        Alert(
-            name="PrometheusRuleFailures",
-            group=GROUP,
-            severity="warning",
-            expr=(
-                "sum by (env, rule_group)"
-                " (increase(prometheus_rule_evaluation_failures_total[15m])) > {threshold}"
+    return Alert(
+        name="PrometheusRuleFailures",
+        group=GROUP,
+        severity="warning",
+        expr=(
+            "sum by (env, rule_group)"
+            " (increase(prometheus_rule_evaluation_failures_total[15m])) > {threshold}"
+        ),
+        threshold=0,
+        unit="evaluations",
+        reason="A rule that fails once fails always: nobody is told by it.",
+        summary="Rules of {{ $labels.rule_group }} cannot be evaluated",
+        impact="Alerts and boards that read these rules are silent, not healthy.",
+        labels=place("prometheus", "errors", teams["prometheus"]),
+        board="platform",
+        runbook=Runbook(
+            meaning=(
+                "Prometheus could not evaluate at least one rule of this group in the last 15"
+                " minutes. Mostly two series meet where one was expected (`many-to-many"
+                " matching`), after a label was added somewhere."
             ),
-            threshold=0,
-            unit="evaluations",
-            reason="A rule that fails once fails always: nobody is told by it.",
-            summary="Rules of {{ $labels.rule_group }} cannot be evaluated",
-            impact="Alerts and boards that read these rules are silent, not healthy.",
-            labels=place("prometheus", "errors", teams["prometheus"]),
-            board="platform",
-            runbook=Runbook(
-                meaning=(
-                    "Prometheus could not evaluate at least one rule of this group in the last 15"
-                    " minutes. Mostly two series meet where one was expected (`many-to-many"
-                    " matching`), after a label was added somewhere."
-                ),
-                diagnosis=look + "The error names the rule and the series that collide.",
-                mitigation=(
-                    "Mend the expression in its catalogue entry, then:\n\n```\nabops render\n"
-                    "abops observability test\nabops stack restart prometheus\n```\nIf a deploy"
-                    " brought the label, rolling it back mends the rule at once."
-                ),
-            ),
-            cases=burst(
-                "prometheus_rule_evaluation_failures_total",
-                _PROMETHEUS | group,
-                _QUARTER,
-                Fired({"env": "local", **group}, "Rules of rules/slo.yml;slo cannot be evaluated"),
+            diagnosis=look + "The error names the rule and the series that collide.",
+            mitigation=(
+                "Mend the expression in its catalogue entry, then:\n\n```\nabops render\n"
+                "abops observability test\nabops stack restart prometheus\n```\nIf a deploy"
+                " brought the label, rolling it back mends the rule at once."
             ),
         ),
-        Alert(
-            name="PrometheusReloadFailed",
-            group=GROUP,
-            severity="warning",
-            expr="max by (env, service) (prometheus_config_last_reload_successful) < {threshold}",
-            threshold=1,
-            unit="",
-            reason="The metric is 1 or 0; five minutes let a reload in two steps finish.",
-            hold=timedelta(minutes=5),
-            summary="Prometheus runs on an old configuration: the new one was refused",
-            impact="New targets and rules are not used. A restart would not come up.",
-            labels=place("prometheus", "system", teams["prometheus"]),
-            board="platform",
-            runbook=Runbook(
-                meaning="The last reload was refused; Prometheus goes on with what it had.",
-                diagnosis=(
-                    "```\nabops stack logs prometheus -n 50\nabops observability check\n"
-                    "promtool check config infrastructure/monitoring/prometheus/prometheus.yml\n"
-                    "```\nThe log names file and line."
-                ),
-                mitigation=(
-                    "Bring back the last good files (`git diff infrastructure/monitoring`), or"
-                    " mend platform.yaml and run `abops render`, then `curl -X POST"
-                    " http://PROMETHEUS/-/reload`. Do not restart before the check passes."
-                ),
-            ),
-            cases=around(
-                1,
-                lambda value: labelled(
-                    "prometheus_config_last_reload_successful",
-                    steady(0 if value < 1 else 1),
-                    _PROMETHEUS,
-                ),
-                lambda _value: Fired(
-                    fired, "Prometheus runs on an old configuration: the new one was refused"
-                ),
-                below=True,
-                timing=Timing(hold=timedelta(minutes=5)),
-            ),
+        cases=burst(
+            "prometheus_rule_evaluation_failures_total",
+            _PROMETHEUS | group,
+            _QUARTER,
+            Fired({"env": "local", **group}, "Rules of rules/slo.yml;slo cannot be evaluated"),
         ),
-        _group_late(teams),
     )
+
+
+def _prometheus_reload_failed(teams: dict[str, str]) -> Alert:
+    fired = {k: v for k, v in _PROMETHEUS.items() if k != "job"}
+    return Alert(
+        name="PrometheusReloadFailed",
+        group=GROUP,
+        severity="warning",
+        expr="max by (env, service) (prometheus_config_last_reload_successful) < {threshold}",
+        threshold=1,
+        unit="",
+        reason="The metric is 1 or 0; five minutes let a reload in two steps finish.",
+        hold=timedelta(minutes=5),
+        summary="Prometheus runs on an old configuration: the new one was refused",
+        impact="New targets and rules are not used. A restart would not come up.",
+        labels=place("prometheus", "system", teams["prometheus"]),
+        board="platform",
+        runbook=_PROMETHEUS_RELOAD_FAILED_RUNBOOK,
+        cases=around(
+            1,
+            lambda value: labelled(
+                "prometheus_config_last_reload_successful",
+                steady(0 if value < 1 else 1),
+                _PROMETHEUS,
+            ),
+            lambda _value: Fired(
+                fired, "Prometheus runs on an old configuration: the new one was refused"
+            ),
+            below=True,
+            timing=Timing(hold=timedelta(minutes=5)),
+        ),
+    )
+
+
+def _rules(teams: dict[str, str]) -> tuple[Alert, ...]:
+    return (_prometheus_rule_failures(teams), _prometheus_reload_failed(teams), _group_late(teams))
 
 
 def _group_late(teams: dict[str, str]) -> Alert:
@@ -161,7 +168,30 @@ def _group_late(teams: dict[str, str]) -> Alert:
     )
 
 
-def _volume(teams: dict[str, str]) -> tuple[Alert, ...]:
+_SERIES_JUMP_RUNBOOK: Final = Runbook(
+    meaning="The number of series grew by half within a day.",
+    diagnosis=(
+        "```\ncurl -s http://PROMETHEUS/api/v1/status/tsdb | jq"
+        " '.data.seriesCountByMetricName[:10], .data.labelValueCountByLabelName[:10]'\n"
+        "```\nA label with thousands of values (an id, a URL) is the cause; see"
+        " ApiMetricOverflow."
+    ),
+    mitigation=(
+        "Roll back the deploy that brought the label, or drop it where it is scraped."
+        " Old series leave memory within three hours."
+    ),
+)
+_PROMETHEUS_RETENTION_NEAR_RUNBOOK: Final = Runbook(
+    meaning="The blocks on disk are near the limit of their size.",
+    diagnosis="```\ncurl -s http://PROMETHEUS/api/v1/status/tsdb\ndf -h\n```",
+    mitigation=(
+        "Raise `--storage.tsdb.retention.size` and the volume, or drop series that"
+        " nobody reads (SeriesJump shows which)."
+    ),
+)
+
+
+def _series_jump(teams: dict[str, str]) -> Alert:
     day = timedelta(days=1)
     step = timedelta(minutes=10)
 
@@ -170,101 +200,87 @@ def _volume(teams: dict[str, str]) -> tuple[Alert, ...]:
         more = 1000 * (1 + ratio)
         return labelled("prometheus_tsdb_head_series", f"1000x144 {more:.6g}x60", _PROMETHEUS)
 
+    return Alert(
+        name="SeriesJump",
+        group=GROUP,
+        severity="warning",
+        expr=(
+            "max by (env, service) (prometheus_tsdb_head_series)"
+            " / (max by (env, service) (prometheus_tsdb_head_series offset 1d) > 0) - 1"
+            " > {threshold}"
+        ),
+        threshold=0.5,
+        unit="more than a day ago",
+        reason="Half as many again in a day is a label, not growth.",
+        hold=timedelta(minutes=10),
+        summary="Prometheus holds {{ $value | humanizePercentage }} more series than yesterday",
+        impact="Prometheus needs more memory, and is killed when it has none.",
+        labels=place("prometheus", "saturation", teams["prometheus"]),
+        board="platform",
+        step=step,
+        runbook=_SERIES_JUMP_RUNBOOK,
+        cases=(
+            Case(
+                "past the threshold",
+                series(0.55),
+                day + 3 * step,
+                (
+                    Fired(
+                        {"env": "local", "service": "prometheus"},
+                        "Prometheus holds 55% more series than yesterday",
+                    ),
+                ),
+            ),
+            Case("not before its hold", series(0.55), day + step),
+            Case("short of the threshold", series(0.45), day + 6 * step),
+            Case("the first day", series(0.55), timedelta(hours=4)),
+            Case("no data", {}, step),
+        ),
+    )
+
+
+def _prometheus_retention_near(teams: dict[str, str]) -> Alert:
     def limit(ratio: float) -> dict[str, str]:
         return labelled(
             "prometheus_tsdb_storage_blocks_bytes", steady(ratio * 1e9), _PROMETHEUS
         ) | labelled("prometheus_tsdb_retention_limit_bytes", steady(1e9), _PROMETHEUS)
 
-    return (
-        Alert(
-            name="SeriesJump",
-            group=GROUP,
-            severity="warning",
-            expr=(
-                "max by (env, service) (prometheus_tsdb_head_series)"
-                " / (max by (env, service) (prometheus_tsdb_head_series offset 1d) > 0) - 1"
-                " > {threshold}"
-            ),
-            threshold=0.5,
-            unit="more than a day ago",
-            reason="Half as many again in a day is a label, not growth.",
-            hold=timedelta(minutes=10),
-            summary="Prometheus holds {{ $value | humanizePercentage }} more series than yesterday",
-            impact="Prometheus needs more memory, and is killed when it has none.",
-            labels=place("prometheus", "saturation", teams["prometheus"]),
-            board="platform",
-            step=step,
-            runbook=Runbook(
-                meaning="The number of series grew by half within a day.",
-                diagnosis=(
-                    "```\ncurl -s http://PROMETHEUS/api/v1/status/tsdb | jq"
-                    " '.data.seriesCountByMetricName[:10], .data.labelValueCountByLabelName[:10]'\n"
-                    "```\nA label with thousands of values (an id, a URL) is the cause; see"
-                    " ApiMetricOverflow."
-                ),
-                mitigation=(
-                    "Roll back the deploy that brought the label, or drop it where it is scraped."
-                    " Old series leave memory within three hours."
-                ),
-            ),
-            cases=(
-                Case(
-                    "past the threshold",
-                    series(0.55),
-                    day + 3 * step,
-                    (
-                        Fired(
-                            {"env": "local", "service": "prometheus"},
-                            "Prometheus holds 55% more series than yesterday",
-                        ),
-                    ),
-                ),
-                Case("not before its hold", series(0.55), day + step),
-                Case("short of the threshold", series(0.45), day + 6 * step),
-                Case("the first day", series(0.55), timedelta(hours=4)),
-                Case("no data", {}, step),
-            ),
+    return Alert(
+        name="PrometheusRetentionNear",
+        group=GROUP,
+        severity="warning",
+        expr=(
+            "max by (env, service) (prometheus_tsdb_storage_blocks_bytes"
+            " / (prometheus_tsdb_retention_limit_bytes > 0)) > {threshold}"
         ),
-        Alert(
-            name="PrometheusRetentionNear",
-            group=GROUP,
-            severity="warning",
-            expr=(
-                "max by (env, service) (prometheus_tsdb_storage_blocks_bytes"
-                " / (prometheus_tsdb_retention_limit_bytes > 0)) > {threshold}"
+        threshold=0.9,
+        unit="of the size limit",
+        reason="Above it old blocks are deleted before their time.",
+        hold=timedelta(minutes=10),
+        summary="Prometheus has used {{ $value | humanizePercentage }} of its space",
+        impact="History becomes shorter than 35 days: 30-day objectives lose their beginning.",
+        labels=place("prometheus", "saturation", teams["prometheus"]),
+        board="platform",
+        runbook=_PROMETHEUS_RETENTION_NEAR_RUNBOOK,
+        cases=(
+            *around(
+                0.9,
+                limit,
+                lambda _value: Fired(
+                    {"env": "local", "service": "prometheus"},
+                    "Prometheus has used 99% of its space",
+                ),
+                timing=Timing(hold=timedelta(minutes=10)),
             ),
-            threshold=0.9,
-            unit="of the size limit",
-            reason="Above it old blocks are deleted before their time.",
-            hold=timedelta(minutes=10),
-            summary="Prometheus has used {{ $value | humanizePercentage }} of its space",
-            impact="History becomes shorter than 35 days: 30-day objectives lose their beginning.",
-            labels=place("prometheus", "saturation", teams["prometheus"]),
-            board="platform",
-            runbook=Runbook(
-                meaning="The blocks on disk are near the limit of their size.",
-                diagnosis="```\ncurl -s http://PROMETHEUS/api/v1/status/tsdb\ndf -h\n```",
-                mitigation=(
-                    "Raise `--storage.tsdb.retention.size` and the volume, or drop series that"
-                    " nobody reads (SeriesJump shows which)."
-                ),
-            ),
-            cases=(
-                *around(
-                    0.9,
-                    limit,
-                    lambda _value: Fired(
-                        {"env": "local", "service": "prometheus"},
-                        "Prometheus has used 99% of its space",
-                    ),
-                    timing=Timing(hold=timedelta(minutes=10)),
-                ),
-                Case(
-                    "without a limit there is none to reach",
-                    labelled("prometheus_tsdb_storage_blocks_bytes", steady(5e9), _PROMETHEUS)
-                    | labelled("prometheus_tsdb_retention_limit_bytes", steady(0), _PROMETHEUS),
-                    timedelta(minutes=20),
-                ),
+            Case(
+                "without a limit there is none to reach",
+                labelled("prometheus_tsdb_storage_blocks_bytes", steady(5e9), _PROMETHEUS)
+                | labelled("prometheus_tsdb_retention_limit_bytes", steady(0), _PROMETHEUS),
+                timedelta(minutes=20),
             ),
         ),
     )
+
+
+def _volume(teams: dict[str, str]) -> tuple[Alert, ...]:
+    return (_series_jump(teams), _prometheus_retention_near(teams))

@@ -17,97 +17,130 @@ def signal_alerts(teams: dict[str, str]) -> tuple[Alert, ...]:
     return (*_traces(teams), *_parts())
 
 
-def _traces(teams: dict[str, str]) -> tuple[Alert, ...]:
+_COLLECTOR_REFUSING_RUNBOOK: Final = Runbook(
+    meaning="The receiver turns spans away: its memory limit or its queue is reached.",
+    diagnosis=(
+        "```\nabops stack logs jaeger -n 50\ncurl -s http://JAEGER:8888/metrics | grep refused\n```"
+    ),
+    mitigation=(
+        "Lower the sampling ratio of the service that sends most, or give the"
+        " collector more memory. `abops stack restart jaeger` empties its buffers."
+    ),
+)
+_COLLECTOR_EXPORT_FAILING_RUNBOOK: Final = Runbook(
+    meaning="Spans were received and could not be handed on to their storage.",
+    diagnosis=(
+        "```\nabops stack logs jaeger -n 50\ndf -h\n```\nA full disk, or a storage that is down."
+    ),
+    mitigation=(
+        "Make room or bring the storage back, then `abops stack restart jaeger`. Traces"
+        " are kept for 48 h; deleting the folder of the local store loses only those."
+    ),
+)
+
+
+def _collector_refusing(teams: dict[str, str]) -> Alert:
     jaeger = {"job": "jaeger", "service": "jaeger", "env": "local"}
     receiver = jaeger | {"receiver": "otlp"}
-    exporter = jaeger | {"exporter": "jaeger_storage_exporter"}
-    return (
-        Alert(
-            name="CollectorRefusing",
-            group=GROUP,
-            severity="warning",
-            expr=(
-                "sum by (env, service) (rate(otelcol_receiver_refused_spans_total[5m]))"
-                " / (sum by (env, service) (rate(otelcol_receiver_accepted_spans_total[5m]))"
-                " + sum by (env, service) (rate(otelcol_receiver_refused_spans_total[5m])) > 0)"
-                " > {threshold}"
-            ),
-            threshold=0.05,
-            unit="ratio",
-            reason="A burst may be refused; one span in twenty over five minutes is a full buffer.",
-            hold=timedelta(minutes=5),
-            summary="{{ $labels.service }} refuses {{ $value | humanizePercentage }} of all spans",
-            impact="Traces have holes.",
-            labels=place("jaeger", "saturation", teams["jaeger"]),
-            board="platform",
-            runbook=Runbook(
-                meaning="The receiver turns spans away: its memory limit or its queue is reached.",
-                diagnosis=(
-                    "```\nabops stack logs jaeger -n 50\n"
-                    "curl -s http://JAEGER:8888/metrics | grep refused\n```"
-                ),
-                mitigation=(
-                    "Lower the sampling ratio of the service that sends most, or give the"
-                    " collector more memory. `abops stack restart jaeger` empties its buffers."
-                ),
-            ),
-            cases=around(
-                0.05,
-                lambda value: (
-                    labelled("otelcol_receiver_refused_spans_total", rising(1000 * value), receiver)
-                    | labelled(
-                        "otelcol_receiver_accepted_spans_total",
-                        rising(1000 * (1 - value)),
-                        receiver,
-                    )
-                ),
-                lambda _value: Fired(
-                    {"env": "local", "service": "jaeger"}, "jaeger refuses 5.5% of all spans"
-                ),
-                timing=Timing(hold=timedelta(minutes=5), warm=timedelta(seconds=15)),
-            ),
+    return Alert(
+        name="CollectorRefusing",
+        group=GROUP,
+        severity="warning",
+        expr=(
+            "sum by (env, service) (rate(otelcol_receiver_refused_spans_total[5m]))"
+            " / (sum by (env, service) (rate(otelcol_receiver_accepted_spans_total[5m]))"
+            " + sum by (env, service) (rate(otelcol_receiver_refused_spans_total[5m])) > 0)"
+            " > {threshold}"
         ),
-        Alert(
-            name="CollectorExportFailing",
-            group=GROUP,
-            severity="warning",
-            expr=(
-                "sum by (env, service, exporter)"
-                " (increase(otelcol_exporter_send_failed_spans_total[15m])) > {threshold}"
+        threshold=0.05,
+        unit="ratio",
+        reason="A burst may be refused; one span in twenty over five minutes is a full buffer.",
+        hold=timedelta(minutes=5),
+        summary="{{ $labels.service }} refuses {{ $value | humanizePercentage }} of all spans",
+        impact="Traces have holes.",
+        labels=place("jaeger", "saturation", teams["jaeger"]),
+        board="platform",
+        runbook=_COLLECTOR_REFUSING_RUNBOOK,
+        cases=around(
+            0.05,
+            lambda value: (
+                labelled("otelcol_receiver_refused_spans_total", rising(1000 * value), receiver)
+                | labelled(
+                    "otelcol_receiver_accepted_spans_total",
+                    rising(1000 * (1 - value)),
+                    receiver,
+                )
             ),
-            threshold=0,
-            unit="spans",
-            reason="A span that could not be stored is lost.",
-            summary="{{ $labels.exporter }} fails to store spans",
-            impact="New traces are missing; old ones can be read.",
-            labels=place("jaeger", "errors", teams["jaeger"]),
-            board="platform",
-            runbook=Runbook(
-                meaning="Spans were received and could not be handed on to their storage.",
-                diagnosis=(
-                    "```\nabops stack logs jaeger -n 50\ndf -h\n```\n"
-                    "A full disk, or a storage that is down."
-                ),
-                mitigation=(
-                    "Make room or bring the storage back, then `abops stack restart jaeger`. Traces"
-                    " are kept for 48 h; deleting the folder of the local store loses only those."
-                ),
+            lambda _value: Fired(
+                {"env": "local", "service": "jaeger"}, "jaeger refuses 5.5% of all spans"
             ),
-            cases=burst(
-                "otelcol_exporter_send_failed_spans_total",
-                exporter,
-                _QUARTER,
-                Fired(
-                    {
-                        "env": "local",
-                        "service": "jaeger",
-                        "exporter": "jaeger_storage_exporter",
-                    },
-                    "jaeger_storage_exporter fails to store spans",
-                ),
+            timing=Timing(hold=timedelta(minutes=5), warm=timedelta(seconds=15)),
+        ),
+    )
+
+
+def _collector_export_failing(teams: dict[str, str]) -> Alert:
+    jaeger = {"job": "jaeger", "service": "jaeger", "env": "local"}
+    exporter = jaeger | {"exporter": "jaeger_storage_exporter"}
+    return Alert(
+        name="CollectorExportFailing",
+        group=GROUP,
+        severity="warning",
+        expr=(
+            "sum by (env, service, exporter)"
+            " (increase(otelcol_exporter_send_failed_spans_total[15m])) > {threshold}"
+        ),
+        threshold=0,
+        unit="spans",
+        reason="A span that could not be stored is lost.",
+        summary="{{ $labels.exporter }} fails to store spans",
+        impact="New traces are missing; old ones can be read.",
+        labels=place("jaeger", "errors", teams["jaeger"]),
+        board="platform",
+        runbook=_COLLECTOR_EXPORT_FAILING_RUNBOOK,
+        cases=burst(
+            "otelcol_exporter_send_failed_spans_total",
+            exporter,
+            _QUARTER,
+            Fired(
+                {
+                    "env": "local",
+                    "service": "jaeger",
+                    "exporter": "jaeger_storage_exporter",
+                },
+                "jaeger_storage_exporter fails to store spans",
             ),
         ),
     )
+
+
+def _traces(teams: dict[str, str]) -> tuple[Alert, ...]:
+    return (_collector_refusing(teams), _collector_export_failing(teams))
+
+
+_TARGET_DOWN_RUNBOOK: Final = Runbook(
+    meaning="Every target of this job fails to answer Prometheus.",
+    diagnosis=(
+        "```\nabops stack status\nabops stack logs SERVICE -n 50\n"
+        "curl -s http://PROMETHEUS/api/v1/targets | jq -r '.data.activeTargets[]"
+        ' | select(.health!="up") | "\\(.scrapeUrl) \\(.lastError)"\'\n```\n'
+    ),
+    mitigation=(
+        "```\nabops stack restart SERVICE\n```\nor `abops stack up`, which starts what is missing."
+    ),
+)
+_EXPORTER_ERROR_RUNBOOK: Final = Runbook(
+    meaning="The exporter answers Prometheus, and says that its last reading failed.",
+    diagnosis=(
+        "```\nabops stack logs postgres-exporter -n 30\n"
+        "abops stack logs redis-exporter -n 30\n```\nMostly a right that the"
+        " exporter's role lost, or a view that a new version renamed."
+    ),
+    mitigation=(
+        "For PostgreSQL: `GRANT pg_monitor TO` the exporter's role. Otherwise restart"
+        " the exporter: `abops stack restart postgres-exporter`."
+    ),
+)
 
 
 def _parts() -> tuple[Alert, ...]:
@@ -125,18 +158,7 @@ def _parts() -> tuple[Alert, ...]:
             impact="Nobody sees how {{ $labels.service }} does, and its alerts are silent.",
             labels={"component": "scrape", "category": "availability", "tier": "2"},
             board="platform",
-            runbook=Runbook(
-                meaning="Every target of this job fails to answer Prometheus.",
-                diagnosis=(
-                    "```\nabops stack status\nabops stack logs SERVICE -n 50\n"
-                    "curl -s http://PROMETHEUS/api/v1/targets | jq -r '.data.activeTargets[]"
-                    ' | select(.health!="up") | "\\(.scrapeUrl) \\(.lastError)"\'\n```\n'
-                ),
-                mitigation=(
-                    "```\nabops stack restart SERVICE\n```\n"
-                    "or `abops stack up`, which starts what is missing."
-                ),
-            ),
+            runbook=_TARGET_DOWN_RUNBOOK,
             cases=around(
                 1,
                 lambda value: labelled(
@@ -170,18 +192,7 @@ def _parts() -> tuple[Alert, ...]:
             impact="Figures about {{ $labels.service }} are missing; alerts on them are silent.",
             labels={"component": "exporter", "category": "errors", "tier": "2"},
             board="platform",
-            runbook=Runbook(
-                meaning="The exporter answers Prometheus, and says that its last reading failed.",
-                diagnosis=(
-                    "```\nabops stack logs postgres-exporter -n 30\n"
-                    "abops stack logs redis-exporter -n 30\n```\nMostly a right that the"
-                    " exporter's role lost, or a view that a new version renamed."
-                ),
-                mitigation=(
-                    "For PostgreSQL: `GRANT pg_monitor TO` the exporter's role. Otherwise restart"
-                    " the exporter: `abops stack restart postgres-exporter`."
-                ),
-            ),
+            runbook=_EXPORTER_ERROR_RUNBOOK,
             cases=_exporter_cases(),
         ),
     )
