@@ -160,6 +160,46 @@ def _telegram(service: Service) -> tuple[Panel, ...]:
     )
 
 
+def _api_now(service: Service) -> Row:
+    where = _where(service)
+    seconds = "http_server_request_duration_seconds"
+    return Row(
+        "Now",
+        (
+            _up(service),
+            stat(
+                "Requests",
+                "reqps",
+                f"service:http_server_requests:rate5m{{{where}}}",
+                "Requests each second, without health checks.",
+            ),
+            stat(
+                "Errors",
+                "percentunit",
+                f"service:http_server_errors:ratio_rate5m{{{where}}}",
+                "Share of requests answered with 5xx.",
+                Limit(0.001, "yellow"),
+                Limit(0.05),
+            ),
+            stat(
+                "p95",
+                "s",
+                f"service:{seconds}:p95{{{where}}}",
+                "95 of 100 requests are answered within this time.",
+                Limit(0.5, "yellow"),
+                Limit(1),
+            ),
+            stat(
+                "In flight",
+                "short",
+                f"sum(http_server_active_requests{{{where}}})",
+                "Requests being answered now.",
+            ),
+            _alerts(service),
+        ),
+    )
+
+
 def _api(service: Service) -> Board:
     where = _where(service)
     seconds = "http_server_request_duration_seconds"
@@ -170,41 +210,7 @@ def _api(service: Service) -> Board:
         description="Requests, errors, latency of the HTTP API, and what it leans on.",
         tags=("service",),
         rows=(
-            Row(
-                "Now",
-                (
-                    _up(service),
-                    stat(
-                        "Requests",
-                        "reqps",
-                        f"service:http_server_requests:rate5m{{{where}}}",
-                        "Requests each second, without health checks.",
-                    ),
-                    stat(
-                        "Errors",
-                        "percentunit",
-                        f"service:http_server_errors:ratio_rate5m{{{where}}}",
-                        "Share of requests answered with 5xx.",
-                        Limit(0.001, "yellow"),
-                        Limit(0.05),
-                    ),
-                    stat(
-                        "p95",
-                        "s",
-                        f"service:{seconds}:p95{{{where}}}",
-                        "95 of 100 requests are answered within this time.",
-                        Limit(0.5, "yellow"),
-                        Limit(1),
-                    ),
-                    stat(
-                        "In flight",
-                        "short",
-                        f"sum(http_server_active_requests{{{where}}})",
-                        "Requests being answered now.",
-                    ),
-                    _alerts(service),
-                ),
-            ),
+            _api_now(service),
             Row("Rate, errors, duration", _api_red(where, codes, seconds)),
             Row("What it leans on", _calls_stores(service)),
             Row(
@@ -280,6 +286,46 @@ def _api_red(where: str, codes: str, seconds: str) -> tuple[Panel, ...]:
     )
 
 
+def _bot_now(service: Service) -> Row:
+    where = _where(service)
+    return Row(
+        "Now",
+        (
+            _up(service),
+            stat(
+                "Since the last poll",
+                "s",
+                f"time() - max(telegram_bot_poll_last_success_timestamp_seconds{{{where}}})",
+                "Time since Telegram last answered the poll. Above 60 s the bot is deaf.",
+                Limit(30, "yellow"),
+                Limit(60),
+            ),
+            stat(
+                "Updates",
+                "ops",
+                f"service:telegram_bot_updates:rate5m{{{where}}}",
+                "Updates handled each second.",
+            ),
+            stat(
+                "Handler errors",
+                "percentunit",
+                f"service:telegram_bot_errors:ratio_rate5m{{{where}}}",
+                "Share of updates that ended in an exception.",
+                Limit(0.05, "yellow"),
+                Limit(0.25),
+            ),
+            stat(
+                "Reply lag p95",
+                "s",
+                f"service:telegram_bot_update_lag_seconds:p95{{{where}}}",
+                "Age of a message when its handling begins.",
+                Limit(30),
+            ),
+            _alerts(service),
+        ),
+    )
+
+
 def _bot(service: Service) -> Board:
     where = _where(service)
     updates = f"service_handler_type_status:telegram_bot_updates:rate5m{{{where}}}"
@@ -289,43 +335,7 @@ def _bot(service: Service) -> Board:
         description="Polling, updates, handlers and calls of the Telegram bot.",
         tags=("service",),
         rows=(
-            Row(
-                "Now",
-                (
-                    _up(service),
-                    stat(
-                        "Since the last poll",
-                        "s",
-                        "time() - max(telegram_bot_poll_last_success_timestamp_seconds"
-                        f"{{{where}}})",
-                        "Time since Telegram last answered the poll. Above 60 s the bot is deaf.",
-                        Limit(30, "yellow"),
-                        Limit(60),
-                    ),
-                    stat(
-                        "Updates",
-                        "ops",
-                        f"service:telegram_bot_updates:rate5m{{{where}}}",
-                        "Updates handled each second.",
-                    ),
-                    stat(
-                        "Handler errors",
-                        "percentunit",
-                        f"service:telegram_bot_errors:ratio_rate5m{{{where}}}",
-                        "Share of updates that ended in an exception.",
-                        Limit(0.05, "yellow"),
-                        Limit(0.25),
-                    ),
-                    stat(
-                        "Reply lag p95",
-                        "s",
-                        f"service:telegram_bot_update_lag_seconds:p95{{{where}}}",
-                        "Age of a message when its handling begins.",
-                        Limit(30),
-                    ),
-                    _alerts(service),
-                ),
-            ),
+            _bot_now(service),
             Row(
                 "Rate, errors, duration",
                 (
