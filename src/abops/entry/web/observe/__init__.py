@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter
 from msgspec import Struct
 
-from abops.entry.web.observe import coverage, dashboards, logs, slo
+from abops.entry.web.observe import coverage, dashboards, logs, slo, traces
 from abops.entry.web.pages import Pages, Place
 from abops.kernel.errors import OpsError
 from abops.workflows.board_shelf import BoardShelf
@@ -56,6 +56,9 @@ def _areas(pages: Pages, sources: Sources) -> tuple[_Area, ...]:
         areas.append(_Area(dashboards.PLACE, boards))
         promised = slo.ObjectivePages(pages, sources.inventory, sources.prometheus)
         areas.append(_Area(slo.PLACE, promised.router()))
+    if sources.jaeger:
+        drawn = traces.traces_router(pages, sources.jaeger, sources.inventory)
+        areas.append(_Area(traces.PLACE, drawn))
     if sources.logs:
         searched = logs.logs_router(pages, sources.logs, sources.inventory, pages.home_env)
         areas.append(_Area(logs.PLACE, searched))
