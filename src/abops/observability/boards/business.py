@@ -274,7 +274,7 @@ _REVENUE: Final = (
     chart(
         "Payment success",
         "percentunit",
-        "Succeeded over finished _PAYMENTS, since the beginning, by provider.",
+        "Succeeded over finished payments, since the beginning, by provider.",
         Query(
             f'sum by (provider) ({_PAYMENTS}{{{E},status="succeeded"}})'
             f' / (sum by (provider) ({_PAYMENTS}{{{E},status!="pending"}}) > 0)',
