@@ -254,7 +254,8 @@ def _success(where: Place) -> Alert:
             mitigation=(
                 "Nothing to repair tonight: it goes away as the failures grow old. Mend the cause"
                 " that most runs share, and see the objective backup-success"
-                " (`abops observability slo explain backup-success`)."
+                " (`abops observability slo explain backup-success`). Do not count runs by hand as"
+                " good to be rid of it."
             ),
         ),
         cases=(

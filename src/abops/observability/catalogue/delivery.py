@@ -60,6 +60,36 @@ _SEE: Final = shell(
 )
 
 
+_FAILED: Final = Runbook(
+    meaning=(
+        "A deploy ended in an error: it was stopped before its pods changed (migration,"
+        " checks), or was killed on the way. As a page: its roll-back failed too, so the"
+        " versions that run are mixed."
+    ),
+    diagnosis=_SEE + "\nThe record names the phase. `migrate`: the revision and what blocked it"
+    " (PostgresBlockedQueries). `upgrade`: the pods (KubeRolloutStuck). `pending-upgrade`"
+    " in the history: the deploy was killed.",
+    mitigation=(
+        "Bring the release back to a known state, then look for the cause in daylight:\n\n"
+        + shell(
+            "abops delivery unstick --env ENV      # only if the history says pending-*",
+            "abops delivery rollback --env ENV",
+            "abops delivery smoke --env ENV",
+        )
+        + "\nThe page says that this way back has failed once: look which revision was the"
+        " last that worked, go there by hand, and stay until every pod is ready.\n\n"
+        + shell(
+            "helm history RELEASE -n NAMESPACE",
+            "helm rollback RELEASE REVISION -n NAMESPACE --wait --timeout 10m",
+            "kubectl get pods -n NAMESPACE -w",
+        )
+        + "\nA contracting migration has run already: `rollback` refuses and prints the way"
+        " forward; follow it. Do not run `helm uninstall`, and do not run migrations"
+        " backwards by hand: the old version may find its data gone."
+    ),
+)
+
+
 def _deploy_failed(where: Place) -> Alert:
     return Alert(
         name="DeployFailed",
@@ -75,35 +105,7 @@ def _deploy_failed(where: Place) -> Alert:
         labels=where.own_labels("deploy", "delivery"),
         board=BOARD,
         step=_STEP,
-        runbook=Runbook(
-            meaning=(
-                "A deploy ended in an error: it was stopped before its pods changed (migration,"
-                " checks), or was killed on the way. As a page: its roll-back failed too, so the"
-                " versions that run are mixed."
-            ),
-            diagnosis=_SEE
-            + "\nThe record names the phase. `migrate`: the revision and what blocked it"
-            " (PostgresBlockedQueries). `upgrade`: the pods (KubeRolloutStuck). `pending-upgrade`"
-            " in the history: the deploy was killed.",
-            mitigation=(
-                "Bring the release back to a known state, then look for the cause in daylight:\n\n"
-                + shell(
-                    "abops delivery unstick --env ENV      # only if the history says pending-*",
-                    "abops delivery rollback --env ENV",
-                    "abops delivery smoke --env ENV",
-                )
-                + "\nThe page says that this way back has failed once: look which revision was the"
-                " last that worked, go there by hand, and stay until every pod is ready.\n\n"
-                + shell(
-                    "helm history RELEASE -n NAMESPACE",
-                    "helm rollback RELEASE REVISION -n NAMESPACE --wait --timeout 10m",
-                    "kubectl get pods -n NAMESPACE -w",
-                )
-                + "\nA contracting migration has run already: `rollback` refuses and prints the way"
-                " forward; follow it. Do not run `helm uninstall`, and do not run migrations"
-                " backwards by hand: the old version may find its data gone."
-            ),
-        ),
+        runbook=_FAILED,
         cases=_ended_cases("failed", Fired(_RELEASE, "A deploy of ab to production failed")),
     )
 
@@ -123,11 +125,7 @@ def _rollback_failed(where: Place) -> Alert:
         labels=where.own_labels("deploy", "delivery"),
         board=BOARD,
         step=_STEP,
-        runbook=Runbook(
-            meaning="A deploy was worse or failed, and rolling it back failed as well.",
-            diagnosis=_SEE,
-            mitigation="As the warning of the same name says, by hand.",
-        ),
+        runbook=_FAILED,
         cases=_ended_cases(
             "rollback_failed",
             Fired(_RELEASE, "The way back from a deploy of ab to production failed"),
