@@ -8,7 +8,13 @@ from abops.kernel.quantities import format_duration
 from abops.observability.catalogue.alert import Alert
 from abops.observability.slo import runbooks
 from abops.observability.slo.budget import EVERY, FAST, PERIOD_EVERY, SLOW, Leg
-from abops.observability.slo.cases import Burn, burn_cases, exhausted_cases, no_data_cases
+from abops.observability.slo.cases import (
+    NO_DATA_STEP,
+    Burn,
+    burn_cases,
+    exhausted_cases,
+    no_data_cases,
+)
 from abops.observability.slo.measure import Measure, measure
 from abops.observability.slo.recordings import group_of, named, period_group_of, span
 
@@ -117,7 +123,7 @@ def _no_data(objective: Objective, what: Measure, part: Part) -> Alert:
         cases=no_data_cases(objective, what, NO_DATA_FOR),
         labels=_labels(objective, part),
         instance=objective.name,
-        step=EVERY,
+        step=NO_DATA_STEP,
         board=BOARD,
     )
 

@@ -4,13 +4,13 @@ Cases sit a tenth over and under each limit of each pair of windows, and at the 
 events. The recorded series themselves are tested from raw counters, in tests/rules.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
 from msgspec import Struct
 
+from abops.inventory.matchers import Matcher, parse_matchers
 from abops.inventory.model import Objective
 from abops.observability.catalogue.alert import Case, Fired
 from abops.observability.catalogue.cases import NEAR
@@ -21,6 +21,9 @@ from abops.observability.slo.recordings import span
 
 _SEEN: Final = 4
 _ENV: Final = "local"
+_ALWAYS: Final = "1x1200"
+NO_DATA_STEP: Final = timedelta(minutes=10)
+"""What is missed for half an hour within a week needs no finer steps."""
 
 
 class Burn(Struct, frozen=True):
@@ -48,7 +51,9 @@ class Burn(Struct, frozen=True):
 def burn_cases(burn: Burn, events: str) -> tuple[Case, ...]:
     """Return the cases of one of the two alerts about the pace."""
     cases = [case for leg in burn.legs for case in _leg_cases(burn, leg, events)]
-    return (*cases, Case("no data", {}, 2 * EVERY))
+    other = _of_another(cases[0].series, burn.objective)
+    at = cases[0].at
+    return (*cases, Case("another objective burns", other, at), Case("no data", {}, 2 * EVERY))
 
 
 def _leg_cases(burn: Burn, leg: Leg, events: str) -> list[Case]:
@@ -72,7 +77,7 @@ def _leg_cases(burn: Burn, leg: Leg, events: str) -> list[Case]:
     return [
         Case(f"{name}: over the limit", history(over, over, 100 * enough), at, fired),
         Case(f"{name}: just enough bad events", history(over, over, enough), at, fired),
-        Case(f"{name}: one bad event too few", history(over, over, enough - 1), at),
+        Case(f"{name}: too few bad events", history(over, over, enough * (1 - NEAR)), at),
         Case(f"{name}: it is over", history(under, over, 100 * enough), at),
         Case(f"{name}: it has only begun", history(over, under, 100 * enough), at),
         Case(f"{name}: no events", history(over, over, 100 * enough) | _gone(leg, burn), at),
@@ -106,7 +111,8 @@ def exhausted_cases(objective: Objective) -> tuple[Case, ...]:
         Case("overspent", history(-0.25, floor + 1), at, fired(-0.25)),
         Case("exactly spent", history(0, floor), at, fired(0)),
         Case("a little is left", history(0.01, 100 * floor), at),
-        Case("spent by too few bad events to say so", history(-2, floor - 1), at),
+        Case("spent by too few bad events to say so", history(-2, floor * (1 - NEAR)), at),
+        Case("another is overspent", _of_another(history(-2, 2 * floor), objective), at),
         Case("no data", {}, at),
     )
 
@@ -114,29 +120,51 @@ def exhausted_cases(objective: Objective) -> tuple[Case, ...]:
 def no_data_cases(objective: Objective, what: Measure, hold: timedelta) -> tuple[Case, ...]:
     """Return the cases of an objective that nothing feeds."""
     summary = f"{objective.name}: nothing has counted {what.events} for half an hour"
-    info = {_series("slo_info", objective): "1x200"}
-    alive = {_example(what.alive or what.total[0]): "7x200"}
     fired = (_fired(objective, summary),)
-    cases = [
-        Case("it is measured", info | alive, hold + 2 * EVERY),
-        Case("the environment is not watched", {}, hold + 2 * EVERY),
-    ]
+    info = {_series("slo_info", objective): _ALWAYS}
+    seen: dict[str, str] = {}
     if not what.is_expected:
-        seen = {_series("slo:total:rate5m", objective): "0.1 0.1 stale"}
-        return (
-            Case("nothing, and there was once", info | seen, hold + EVERY, fired),
-            Case("never seen: not yet installed", info, hold + 2 * EVERY),
-            *cases,
-        )
+        seen = {_series("slo:total:rate5m", objective): "0.1x1 stale"}
+    blind = info | seen
+    selectors = (what.alive,) if what.alive else what.total
+    others = {one: _ALWAYS for selector in selectors for one in _refused(selector)}
+    measured = [
+        Case(f"it is measured: {selector.partition('{')[0]}", blind | one, hold + NO_DATA_STEP)
+        for selector in selectors
+        for one in ({_example(selector): _ALWAYS},)
+    ]
+    # What was seen is gone at the second step, and missed from then on.
+    begins = 2 * NO_DATA_STEP if seen else timedelta()
     return (
-        Case("nothing", info, hold, fired),
-        Case("not before its hold", info, hold - EVERY),
-        *cases,
+        Case("nothing", blind, begins + hold, fired),
+        Case("others are measured", blind | others, begins + hold, fired),
+        Case("not before its hold", blind, hold - NO_DATA_STEP),
+        Case("another is blind", _of_another(blind, objective), begins + hold),
+        Case("the environment is not watched", seen, begins + hold),
+        *measured,
+        *(_seen_cases(blind, info, fired) if seen else ()),
+    )
+
+
+def _seen_cases(
+    blind: dict[str, str], info: dict[str, str], fired: tuple[Fired, ...]
+) -> tuple[Case, ...]:
+    day = timedelta(days=1)
+    return (
+        Case("never seen: not yet installed", info, 1 * day),
+        Case("seen six days ago", blind, 6 * day, fired),
+        Case("seen eight days ago: taken away", blind, 8 * day),
     )
 
 
 def _fired(objective: Objective, summary: str) -> Fired:
     return Fired({"env": _ENV, "slo": objective.name, "service": objective.service}, summary)
+
+
+def _of_another(series: Mapping[str, str], objective: Objective) -> dict[str, str]:
+    """Return the same series of an objective that is not this one."""
+    mine = f'slo="{objective.name}"'
+    return {name.replace(mine, 'slo="other"'): values for name, values in series.items()}
 
 
 def _recorded(objective: Objective, values: Mapping[str, float]) -> dict[str, str]:
@@ -148,12 +176,44 @@ def _series(name: str, objective: Objective) -> str:
 
 
 def _example(selector: str) -> str:
-    """Return a series that a selector selects: its equalities hold, the rest is left out."""
-    name, _brace, inside = selector.partition("{")
-    kept = [f'env="{_ENV}"']
-    kept += [f'{label}="{value}"' for label, value in re.findall(r'(\w+)="([^"]*)"', inside)]
-    kept += [
-        f'{label}="{value.partition("|")[0]}"'
-        for label, value in re.findall(r'(\w+)=~"(\w+[^"]*)"', inside)
+    """Return a series that a selector selects."""
+    name, matchers = _parsed(selector)
+    return _written(name, [(m.label, _meets(m)) for m in matchers if _meets(m)])
+
+
+def _refused(selector: str) -> list[str]:
+    """Return series that a selector would select without one of its matchers."""
+    name, matchers = _parsed(selector)
+    return [
+        _written(
+            name,
+            [
+                (m.label, _fails(m) if m == odd else _meets(m))
+                for m in matchers
+                if m == odd or _meets(m)
+            ],
+        )
+        for odd in matchers
     ]
-    return f"{name}{{{','.join(kept)}}}"
+
+
+def _parsed(selector: str) -> tuple[str, tuple[Matcher, ...]]:
+    name, _brace, inside = selector.partition("{")
+    return name, parse_matchers(inside.removesuffix("}"))
+
+
+def _written(name: str, labels: list[tuple[str, str]]) -> str:
+    inside = ",".join(f'{label}="{value}"' for label, value in [("env", _ENV), *labels])
+    return f"{name}{{{inside}}}"
+
+
+def _meets(matcher: Matcher) -> str:
+    """Return a value that a matcher takes; none for what it only refuses."""
+    if matcher.operator.startswith("!"):
+        return ""
+    return matcher.value.partition("|")[0] if matcher.operator == "=~" else matcher.value
+
+
+def _fails(matcher: Matcher) -> str:
+    """Return a value that a matcher refuses."""
+    return matcher.value.partition("|")[0] if matcher.operator.startswith("!") else "other"
