@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,3 +110,178 @@ def _attribute(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - what 
     if isinstance(value, int):
         return {"key": name, "value": {"intValue": str(value)}}
     return {"key": name, "value": {"stringValue": value}}
+
+
+def a_post(start_ns: int, *, wait_ms: float = 320, failed: bool = False) -> list[dict[str, Any]]:
+    """Return a request that sends a task, and the task that sends a message to Telegram."""
+    trace, at = new_trace(), _moments(start_ns)
+    root, publish, task = "a" * 16, "b" * 16, "c" * 16
+    api, worker = "analyticbot-api", "analyticbot-worker"
+    begins = 36 + wait_ms
+
+    def call(service: str, name: str, parent: str, begin: float, ms: float, **more: Any) -> Any:  # noqa: ANN401
+        return a_span(
+            service,
+            name,
+            trace=trace,
+            parent=parent,
+            kind=CLIENT,
+            start_ns=at(begin),
+            ms=ms,
+            **more,
+        )
+
+    return [
+        a_span(
+            api,
+            "POST /api/v1/posts",
+            trace=trace,
+            span=root,
+            kind=SERVER,
+            start_ns=at(0),
+            ms=48,
+            http__request__method="POST",
+            http__route="/api/v1/posts",
+            http__response__status_code=202,
+        ),
+        call(api, "SELECT", root, 3, 6, db__system__name="postgresql"),
+        call(api, "INSERT", root, 11, 14, db__system__name="postgresql"),
+        a_span(
+            api,
+            "publish messages",
+            trace=trace,
+            span=publish,
+            parent=root,
+            kind=PRODUCER,
+            start_ns=at(28),
+            ms=8,
+            messaging__destination__name="messages",
+        ),
+        a_span(
+            worker,
+            "process bot.tasks.send_message_task",
+            trace=trace,
+            span=task,
+            parent=publish,
+            kind=CONSUMER,
+            start_ns=at(begins),
+            ms=410,
+            failed=failed,
+            celery__task="bot.tasks.send_message_task",
+        ),
+        call(worker, "SELECT", task, begins + 4, 7, db__system__name="postgresql"),
+        call(worker, "SET", task, begins + 14, 2, db__system__name="redis"),
+        call(
+            worker,
+            "sendMessage",
+            task,
+            begins + 20,
+            356,
+            failed=failed,
+            peer__service="telegram",
+            **({"error__type": "TelegramRetryAfter"} if failed else {}),
+        ),
+        call(worker, "UPDATE", task, begins + 384, 16, db__system__name="postgresql"),
+    ]
+
+
+def a_late_task(start_ns: int) -> list[dict[str, Any]]:
+    """Return the one span of a task that failed and whose sender was not sampled."""
+    return [
+        a_span(
+            "analyticbot-worker",
+            "process bot.tasks.send_scheduled_message",
+            trace=new_trace(),
+            parent="d" * 16,
+            kind=CONSUMER,
+            start_ns=start_ns,
+            ms=1_840,
+            failed=True,
+            abops__late=True,
+            error__type="TimeoutError",
+        )
+    ]
+
+
+def a_skewed_call(start_ns: int) -> list[dict[str, Any]]:
+    """Return a call to a service whose clock is two seconds behind."""
+    trace, at = new_trace(), _moments(start_ns)
+    root, call, served = "1" * 16, "2" * 16, "3" * 16
+    bot, api = "analyticbot-bot", "analyticbot-api"
+    behind = -2_000
+    return [
+        a_span(bot, "update stats", trace=trace, span=root, kind=CONSUMER, start_ns=at(0), ms=90),
+        a_span(
+            bot,
+            "GET",
+            trace=trace,
+            span=call,
+            parent=root,
+            kind=CLIENT,
+            start_ns=at(10),
+            ms=60,
+            server__address="analyticbot-api",
+        ),
+        a_span(
+            api,
+            "GET /api/v1/channels/{channel_id}",
+            trace=trace,
+            span=served,
+            parent=call,
+            kind=SERVER,
+            start_ns=at(behind),
+            ms=40,
+        ),
+        a_span(
+            api,
+            "SELECT",
+            trace=trace,
+            parent=served,
+            kind=CLIENT,
+            start_ns=at(behind + 5),
+            ms=30,
+            db__system__name="postgresql",
+        ),
+    ]
+
+
+def a_loop(start_ns: int, *, rounds: int = 2_000) -> list[dict[str, Any]]:
+    """Return a task that asks the database once for each of many channels; one fails."""
+    trace, at, root = new_trace(), _moments(start_ns), "e" * 16
+    worker = "analyticbot-worker"
+    return [
+        a_span(
+            worker,
+            "process bot.tasks.update_post_views_task",
+            trace=trace,
+            span=root,
+            kind=CONSUMER,
+            start_ns=at(0),
+            ms=rounds * 2 + 40,
+        ),
+        *(
+            a_span(
+                worker,
+                "UPDATE" if number % 7 else "SELECT",
+                trace=trace,
+                span=f"{number + 1:016x}",
+                parent=root,
+                kind=CLIENT,
+                start_ns=at(10 + 2 * number),
+                ms=1.4,
+                failed=number == rounds // 2,
+                db__system__name="postgresql",
+            )
+            for number in range(rounds)
+        ),
+    ]
+
+
+def trace_of(spans: list[dict[str, Any]]) -> str:
+    """Return the trace that spans belong to."""
+    trace: str = spans[0]["scopeSpans"][0]["spans"][0]["traceId"]
+    return trace
+
+
+def _moments(start_ns: int) -> Callable[[float], int]:
+    return lambda ms: start_ns + round(ms * MS)
