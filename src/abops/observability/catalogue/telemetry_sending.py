@@ -5,8 +5,11 @@ from typing import Final
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
 from abops.observability.catalogue.cases import Timing, around, burst, labelled, rising, steady
+from abops.observability.catalogue.probes import SEEN_FOR_A_MINUTE
 from abops.observability.catalogue.telemetry_place import GROUP, place
 
+_PAST_ITS_START: Final = 'time() - process_start_time_seconds{job="prometheus"} > 360'
+"""Longer than the five minutes in which its start could still be seen."""
 _QUARTER: Final = timedelta(minutes=15)
 _PROMETHEUS: Final = {"job": "prometheus", "service": "prometheus", "env": "local"}
 
@@ -50,31 +53,45 @@ def _prometheus_not_sending(teams: dict[str, str]) -> Alert:
         severity="critical",
         expr=(
             "sum by (env) (increase(prometheus_notifications_dropped_total[5m])) > {threshold}"
-            " or max by (env) (prometheus_notifications_alertmanagers_discovered) < 1"
+            f" and on () ({_PAST_ITS_START})"
+            " or max by (env) (prometheus_notifications_alertmanagers_discovered) == 0"
+            f" and on () ({SEEN_FOR_A_MINUTE})"
         ),
         threshold=0,
         unit="alerts",
-        reason="An alert that was dropped is a page that nobody got.",
+        reason=(
+            "An alert that was dropped is a page that nobody got; what was dropped in the seconds"
+            " before Alertmanager was found at the start is sent again within a minute."
+        ),
         summary="Prometheus cannot hand its alerts to Alertmanager",
         impact="Nobody is paged for anything, except by what watches from outside.",
         labels=place("prometheus", "availability", teams["prometheus"], "critical"),
         board="platform",
         runbook=_PROMETHEUS_NOT_SENDING_RUNBOOK,
-        cases=(
-            *burst(
-                "prometheus_notifications_dropped_total",
-                _PROMETHEUS,
-                timedelta(minutes=5),
-                Fired({"env": "local"}, "Prometheus cannot hand its alerts to Alertmanager"),
-                labelled("prometheus_notifications_alertmanagers_discovered", "1x300", _PROMETHEUS),
-            ),
-            Case(
-                "no Alertmanager is known",
-                labelled("prometheus_notifications_alertmanagers_discovered", "0x20", _PROMETHEUS),
-                timedelta(seconds=60),
-                (Fired({"env": "local"}, "Prometheus cannot hand its alerts to Alertmanager"),),
-            ),
-        ),
+        cases=_not_sending_cases(),
+    )
+
+
+def _not_sending_cases() -> tuple[Case, ...]:
+    found = "prometheus_notifications_alertmanagers_discovered"
+    dropped = "prometheus_notifications_dropped_total"
+    fired = Fired({"env": "local"}, "Prometheus cannot hand its alerts to Alertmanager")
+    known = labelled(found, "1x300", _PROMETHEUS)
+    nobody = labelled(found, "0x300", _PROMETHEUS)
+    drops = labelled(dropped, "0x18 5x300", _PROMETHEUS) | known
+    others = labelled("process_start_time_seconds", "-9000x300", {"job": "api", "env": "local"})
+
+    def started(seconds: int) -> dict[str, str]:
+        return labelled("process_start_time_seconds", f"{seconds}x300", _PROMETHEUS) | others
+
+    at = timedelta(minutes=5)
+    age = int(at.total_seconds())
+    return (
+        *burst(dropped, _PROMETHEUS, timedelta(minutes=5), fired, known | started(-9000)),
+        Case("dropped long after its start", drops | started(age - 396), at, (fired,)),
+        Case("dropped while it starts", drops | started(age - 324), at),
+        Case("no Alertmanager is known", nobody | started(age - 66), at, (fired,)),
+        Case("none is known yet", nobody | started(age - 54), at),
     )
 
 
