@@ -32,7 +32,7 @@ _HELP = {
     OLDEST: ("How long the first message of a queue has waited, in seconds.", ("queue",)),
     **{name: (figure.help, labels) for name, (figure, labels) in FAMILIES.items()},
 }
-_COUNTERS = frozenset(name for name, (figure, _labels) in FAMILIES.items() if figure.is_counter)
+_COUNTERS = frozenset(name for name in _HELP if name.endswith("_total"))
 
 
 class Source(Protocol):

@@ -99,6 +99,17 @@ READINGS = (
         " FROM pg_locks WHERE NOT granted",
     ),
     Reading(
+        (
+            Figure(
+                "abops_pg_wal_bytes_total",
+                "Write-ahead log written since the cluster was made; none on a replica.",
+                is_counter=True,
+            ),
+        ),
+        (),
+        "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn() - '0/0'::pg_lsn END",
+    ),
+    Reading(
         (Figure("abops_pg_replicas", "Replicas that stream."),),
         (),
         "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'",

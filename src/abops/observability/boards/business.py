@@ -191,12 +191,13 @@ _USAGE_DETAIL: Final = (
         "percentunit",
         "Share of each handler's updates that ended in an exception.",
         Query(
-            f'sum by (handler) ({_UPDATES}{{{E},status="error"}})'
+            f'(sum by (handler) ({_UPDATES}{{{E},status="error"}})'
+            f" or 0 * sum by (handler) ({_UPDATES}{{{E}}}))"
             f" / (sum by (handler) ({_UPDATES}{{{E}}}) > 0)",
             "{{handler}}",
         ),
         limits=(Limit(0.05),),
-        no_value="no errors in this time",
+        no_value="no updates in this time",
         signals=True,
     ),
     chart(

@@ -312,11 +312,9 @@ _STORES: Final = (
         "Bps",
         "Bytes of write-ahead log written each second.",
         Query(
-            f"sum by (service) (rate(pg_stat_wal_wal_bytes{{{E}}}[$__rate_interval]))"
-            f" or sum by (service) (rate(pg_wal_size_bytes{{{E}}}[$__rate_interval]))",
+            f"sum by (service) (rate(abops_pg_wal_bytes_total{{{E}}}[$__rate_interval]))",
             "{{service}}",
         ),
-        no_value="no data: the exporter does not read pg_stat_wal",
     ),
     chart(
         "Redis memory",
@@ -450,7 +448,8 @@ _KUBERNETES: Final = (
         "percentunit",
         "Share of the API server's answers that were 5xx.",
         Query(
-            'sum(rate(apiserver_request_total{code=~"5.."}[$__rate_interval]))'
+            '(sum(rate(apiserver_request_total{code=~"5.."}[$__rate_interval]))'
+            " or 0 * sum(rate(apiserver_request_total[$__rate_interval])))"
             " / (sum(rate(apiserver_request_total[$__rate_interval])) > 0)",
             "5xx",
         ),
