@@ -57,6 +57,13 @@ class Settings:
     """Telegram sends it with every update, so that nobody else's updates are taken."""
     webhook_look_s: float
     """Seconds between two questions how many updates wait at Telegram."""
+    mtproto_enabled: bool
+    mtproto_gateway_url: str
+    """Where the accounts' sessions are reached; each method is a path below it."""
+    mtproto_sessions: tuple[str, ...]
+    """The accounts' session keys. Secrets: whoever has one is logged in as that account."""
+    mtproto_interval_s: float
+    """Seconds from the beginning of one round through all channels to the next."""
     faults_enabled: bool
     faults_file: Path
 
@@ -83,6 +90,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
     webhook_url, webhook_secret = _webhook(environment)
     redis_url = read("REDIS_URL", _url("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0")
+    telegram_url = read("TELEGRAM_API_URL", _url("http", "https"), "http://127.0.0.1:8081")
     broker_url = read("CELERY_BROKER_URL", _url("redis", "rediss"), redis_url)
     return Settings(
         database_url=read(
@@ -94,9 +102,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         broker_url=broker_url,
         result_backend=read("CELERY_RESULT_BACKEND", _url("redis", "rediss"), broker_url),
         bot_token=read("BOT_TOKEN", _bot_token, "100000:local-stub"),
-        telegram_api_url=read(
-            "TELEGRAM_API_URL", _url("http", "https"), "http://127.0.0.1:8081"
-        ).rstrip("/"),
+        telegram_api_url=telegram_url.rstrip("/"),
         db_pool_size=read("DB_POOL_SIZE", _at_least(1), 10),
         db_max_overflow=read("DB_MAX_OVERFLOW", _at_least(0), 20),
         db_pool_timeout_s=read("DB_POOL_TIMEOUT", _seconds, 30.0),
@@ -108,6 +114,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         webhook_url=webhook_url,
         webhook_secret=webhook_secret,
         webhook_look_s=read("BOT_WEBHOOK_LOOK_S", _seconds, 15.0),
+        mtproto_enabled=read("MTPROTO_ENABLED", _switch, False),  # noqa: FBT003 - a default
+        mtproto_gateway_url=read(
+            "MTPROTO_GATEWAY_URL", _url("http", "https"), f"{telegram_url.rstrip('/')}/mtproto"
+        ).rstrip("/"),
+        mtproto_sessions=read("MTPROTO_SESSIONS", _session_keys, ("local-session",)),
+        mtproto_interval_s=read("MTPROTO_INTERVAL_S", _seconds, 300.0),
         faults_enabled=read("WORKLOAD_FAULTS", _switch, False),  # noqa: FBT003 - a default
         faults_file=read("FAULTS_FILE", Path, Path("faults.json")),
     )
@@ -166,6 +178,15 @@ def _bot_token(raw: str) -> str:
     if not (number.isdigit() and separator and secret):
         raise ValueError("must look like 123456:secret")
     return raw
+
+
+def _session_keys(raw: str) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in raw.split(","))
+    if not all(re.fullmatch(r"[A-Za-z0-9_=-]{8,512}", key) for key in keys):
+        raise ValueError("must be keys of 8 to 512 letters, digits, _, = or -, with commas between")
+    if len(set(keys)) < len(keys):
+        raise ValueError("holds a key twice: Telegram ends a session that is used twice at once")
+    return keys
 
 
 def _port(raw: str) -> int | None:

@@ -52,7 +52,7 @@ def test_seeding_again_changes_nothing(workload: Workload) -> None:
     assert {"0 new"} == {line.partition(": ")[2] for line in done.stdout.splitlines()}
 
 
-@pytest.mark.parametrize(("revision", "expected"), [("0002", 503), ("0003", 200), ("0999", 200)])
+@pytest.mark.parametrize(("revision", "expected"), [("0003", 503), ("0004", 200), ("0999", 200)])
 def test_ready_means_that_the_schema_is_not_behind(
     workload: Workload, revision: str, expected: int
 ) -> None:
@@ -60,7 +60,7 @@ def test_ready_means_that_the_schema_is_not_behind(
     try:
         status = workload.get("/ready")[0]
     finally:
-        workload.sql("UPDATE alembic_version SET version_num = '0003'")
+        workload.sql("UPDATE alembic_version SET version_num = '0004'")
 
     assert expected == status
 

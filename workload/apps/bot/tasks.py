@@ -10,7 +10,14 @@ from sqlalchemy import delete, func, insert, select
 from apps import clock
 from apps.storage import posts
 from apps.storage.keys import KEPT_S, SUMMARY_KEY
-from apps.storage.tables import channels, post_views, scheduled_posts, sent_posts, users
+from apps.storage.tables import (
+    channel_statistics,
+    channels,
+    post_views,
+    scheduled_posts,
+    sent_posts,
+    users,
+)
 from infra.celery.celery_app import app
 from infra.celery.registration import QueueAwayError, task
 from infra.celery.resources import cache, engine, fail_if_told, telegram
@@ -108,12 +115,14 @@ def update_prometheus_metrics() -> dict[str, int]:
 
 @task(app, "bot.tasks.cleanup_metrics_task")
 def cleanup_metrics_task() -> int:
-    """Delete measurements of views older than 30 days; return how many."""
+    """Delete measurements of posts and channels older than 30 days; return how many."""
     fail_if_told("bot.tasks.cleanup_metrics_task")
+    before = clock.now() - VIEWS_LAST
     with engine().begin() as connection:
-        return connection.execute(
-            delete(post_views).where(post_views.c.measured_at < clock.now() - VIEWS_LAST)
-        ).rowcount
+        return sum(
+            connection.execute(delete(table).where(table.c.measured_at < before)).rowcount
+            for table in (post_views, channel_statistics)
+        )
 
 
 @task(app, "bot.tasks.maintenance_cleanup")

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The oldest migration this code runs on. A database that is ahead of it is fine."""
 
 metadata = MetaData()
@@ -122,4 +122,12 @@ post_views = Table(
     Column("sent_post_id", ForeignKey("sent_posts.id", ondelete="CASCADE"), primary_key=True),
     Column("measured_at", _MOMENT, primary_key=True),
     Column("views", Integer, nullable=False),
+)
+channel_statistics = Table(
+    "channel_statistics",
+    metadata,
+    Column("channel_id", ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True),
+    Column("measured_at", _MOMENT, primary_key=True),
+    Column("subscribers", Integer, nullable=False),
+    Column("online", Integer, nullable=False),
 )

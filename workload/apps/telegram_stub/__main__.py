@@ -15,7 +15,7 @@ from aiohttp import web
 from abops_instrument import setup
 from apps import VERSION, clock
 from apps.seed import FIRST_USER
-from apps.settings import SettingsError, settings
+from apps.settings import Settings, SettingsError, settings
 from apps.telegram_stub.server import make_app
 from apps.telegram_stub.state import StubState, draw_update
 from apps.traffic.shape import Shape
@@ -34,7 +34,7 @@ async def generate(state: StubState, shape: Shape) -> None:
             state.add_update(draw_update(die, USERS))
 
 
-async def serve(token: str, port: int, shape: Shape | None) -> None:
+async def serve(config: Settings, port: int, shape: Shape | None) -> None:
     """Serve until a signal comes."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -43,7 +43,10 @@ async def serve(token: str, port: int, shape: Shape | None) -> None:
     state = StubState()
     # A poller that went away must stop waiting, or it would throw out the one that came back.
     runner = web.AppRunner(
-        make_app(token, state), handler_cancellation=True, access_log=None, shutdown_timeout=1
+        make_app(config.bot_token, state, config.mtproto_sessions),
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=1,
     )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -67,7 +70,7 @@ def main() -> int:
     setup("telegram-stub", version=VERSION, environment=config.environment)
     shape = Shape(peak_per_s=peak, day_s=day_s) if peak > 0 else None
     try:
-        asyncio.run(serve(config.bot_token, port, shape))
+        asyncio.run(serve(config, port, shape))
     except OSError as error:
         sys.stderr.write(f"error: port {port}: {error.strerror}\n")
         return 1

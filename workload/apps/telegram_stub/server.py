@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from aiohttp import web
 
 from apps.faults import switches
 from apps.telegram_stub.delivery import delivering
+from apps.telegram_stub.mtproto import Gateway
 from apps.telegram_stub.state import (
     ConflictError,
     Json,
@@ -35,12 +36,13 @@ class ApiError(Exception):
         self.parameters = parameters
 
 
-def make_app(token: str, state: StubState) -> web.Application:
-    """Return the stub for a bot with this token."""
+def make_app(token: str, state: StubState, sessions: Sequence[str] = ()) -> web.Application:
+    """Return the stub for a bot with this token, and for accounts with these sessions."""
     app = web.Application()
     app[STATE], app[TOKEN] = state, token
     app.cleanup_ctx.append(delivering(state))
     app.router.add_route("*", "/bot{token}/{method}", answer)
+    app.router.add_post("/mtproto/{method}", Gateway(sessions).answer)
     app.router.add_get("/health", health)
     app.router.add_get("/_received", received)
     app.router.add_post("/_updates", inject)
