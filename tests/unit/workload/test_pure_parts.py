@@ -139,6 +139,13 @@ def test_a_password_is_recognized_and_not_kept() -> None:
         ("DB_POOL_TIMEOUT", "0"),
         ("METRICS_PORT", "65536"),
         ("WORKLOAD_FAULTS", "yes"),
+        ("MTPROTO_ENABLED", "yes"),
+        ("MTPROTO_GATEWAY_URL", "tcp://geheim@host"),
+        ("MTPROTO_SESSIONS", "geheim"),
+        ("MTPROTO_SESSIONS", "geheim-1,"),
+        ("MTPROTO_SESSIONS", "geheim-12,geheim 34"),
+        ("MTPROTO_SESSIONS", "geheim-12,geheim-12"),
+        ("MTPROTO_INTERVAL_S", "0"),
     ],
 )
 def test_a_bad_value_names_its_variable_and_keeps_secrets(name: str, value: str) -> None:
@@ -268,3 +275,20 @@ def test_a_webhook_needs_an_address_and_a_secret(environment: dict[str, str], na
 
     assert str(caught.value).startswith(f"{name}: ")
     assert "geheim" not in str(caught.value)
+
+
+def test_the_accounts_are_off_and_speak_to_the_stub_unless_told() -> None:
+    config = read_settings({"TELEGRAM_API_URL": "http://127.0.0.1:8181/"})
+
+    assert (False, "http://127.0.0.1:8181/mtproto", ("local-session",), 300.0) == (
+        config.mtproto_enabled,
+        config.mtproto_gateway_url,
+        config.mtproto_sessions,
+        config.mtproto_interval_s,
+    )
+
+
+def test_the_accounts_have_a_session_each() -> None:
+    config = read_settings({"MTPROTO_ENABLED": "1", "MTPROTO_SESSIONS": "abcdefgh, 1234567="})
+
+    assert (True, ("abcdefgh", "1234567=")) == (config.mtproto_enabled, config.mtproto_sessions)
