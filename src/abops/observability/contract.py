@@ -100,7 +100,7 @@ def synthetic() -> dict[str, Metric]:
 
 
 def joined(scrapes: Iterable[Mapping[str, Metric]]) -> dict[str, Metric]:
-    """Return what several targets, or moments, of one job show together."""
+    """Return what several targets, or moments, of one job show together; the last says the type."""
     found: dict[str, Metric] = {}
     for scrape in scrapes:
         for name, metric in scrape.items():
@@ -108,7 +108,9 @@ def joined(scrapes: Iterable[Mapping[str, Metric]]) -> dict[str, Metric]:
             if known is None or known.labels is None:
                 found[name] = metric
             elif metric.labels is not None:
-                found[name] = Metric(name, known.kind, known.labels | metric.labels)
+                found[name] = Metric(name, metric.kind, known.labels | metric.labels)
+            else:
+                found[name] = Metric(name, metric.kind, known.labels)
     return found
 
 

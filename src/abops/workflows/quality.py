@@ -13,11 +13,14 @@ from abops.inventory.model import Inventory
 from abops.observability.lint.model import Facts, Finding, Subject
 from abops.observability.lint.panels import panel_findings, panel_subjects
 from abops.observability.lint.run import constants, lint, recorded_labels, rule_subjects
+from abops.observability.lint.schema import schema_findings
 from abops.observability.targets import PROBE_INTERVAL, PROBES, jobs
 from abops.workflows.contracts import contracts
 
 RULES: Final = Path("infrastructure/monitoring/prometheus/rules")
 BOARDS: Final = Path("infrastructure/monitoring/grafana/dashboards")
+
+SCHEMA: Final = Path("tests/rules/dashboard.schema.json")
 
 
 class Judged(Struct, frozen=True):
@@ -25,6 +28,7 @@ class Judged(Struct, frozen=True):
 
     expressions: int
     panels: int
+    boards: int
     findings: tuple[Finding, ...]
 
 
@@ -46,7 +50,8 @@ def judge(inventory: Inventory, root: Path) -> Judged:
     findings = [*lint(subjects, facts)]
     for file, board in boards.items():
         findings += panel_findings(file, board)
-    return Judged(len(subjects), len(queries), tuple(findings))
+    findings += schema_findings(json.loads((root / SCHEMA).read_text()), boards)
+    return Judged(len(subjects), len(queries), len(boards), tuple(findings))
 
 
 def _intervals(inventory: Inventory) -> Mapping[str, timedelta]:

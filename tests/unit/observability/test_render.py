@@ -20,10 +20,6 @@ RULES = [
 ]
 
 
-def rule_id(rule: dict[str, Any]) -> str:
-    return f"{rule['alert']}-{rule['labels'].get('scrape_job', '')}".rstrip("-")
-
-
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A root with every generated file."""
@@ -31,7 +27,9 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("rule", RULES, ids=rule_id)
+@pytest.mark.parametrize(
+    "rule", RULES, ids=[f"{nth}-{rule['alert']}" for nth, rule in enumerate(RULES)]
+)
 def test_a_rule_says_how_bad_it_is_and_what_to_do(rule: dict[str, Any]) -> None:
     texts = rule["annotations"]
 

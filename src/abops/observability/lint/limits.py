@@ -1,6 +1,6 @@
 """Comparisons and ratios that decide something else than they seem to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from promql_parser import (
@@ -17,6 +17,7 @@ from abops.observability.lint.flow import is_scalar
 from abops.observability.lint.model import Facts, Fault, Subject
 from abops.observability.promql import (
     COMPARISONS,
+    children,
     named,
     operator,
     selector,
@@ -65,7 +66,7 @@ def unguarded_ratio(subject: Subject, tree: Expr, facts: Facts) -> Iterator[Faul
 def raw_counter(subject: Subject, tree: Expr, facts: Facts) -> Iterator[Fault]:
     """Yield counters compared with a number: true from the first time to the next restart."""
     del subject
-    for node, read, _limit in _comparisons(tree):
+    for node, read, _limit in _comparisons(_outside_divisors(tree)):
         if facts.is_counter(read) and operator(node) not in ("==", "!="):
             yield Fault(
                 "counter-compared",
@@ -77,7 +78,7 @@ def raw_counter(subject: Subject, tree: Expr, facts: Facts) -> Iterator[Fault]:
 def info_is_zero(subject: Subject, tree: Expr, facts: Facts) -> Iterator[Fault]:
     """Yield info metrics compared with zero: they are one or absent."""
     del subject, facts
-    for node, read, limit in _comparisons(tree):
+    for node, read, limit in _comparisons(walk(tree)):
         if named(read).endswith("_info") and operator(node) in ("==", "<") and limit <= 1:
             yield Fault(
                 "info-compared",
@@ -92,7 +93,7 @@ def absolute_limit(subject: Subject, tree: Expr, facts: Facts) -> Iterator[Fault
     if subject.kind != "alert":
         return
     names = {named(own) for node in walk(tree) if (own := selector(node)) is not None}
-    for _node, read, limit in _comparisons(tree):
+    for _node, read, limit in _comparisons(walk(tree)):
         capacity = CAPACITIES.get(named(read))
         if capacity and capacity not in names and limit != 0:
             yield Fault(
@@ -102,9 +103,9 @@ def absolute_limit(subject: Subject, tree: Expr, facts: Facts) -> Iterator[Fault
             )
 
 
-def _comparisons(tree: Expr) -> Iterator[tuple[BinaryExpr, VectorSelector, float]]:
+def _comparisons(nodes: Iterable[Expr]) -> Iterator[tuple[BinaryExpr, VectorSelector, float]]:
     """Yield comparisons of one series, or of an aggregation of it, with a number."""
-    for node in walk(tree):
+    for node in nodes:
         if not isinstance(node, BinaryExpr) or operator(node) not in COMPARISONS:
             continue
         limit = _number(node.rhs)
@@ -113,6 +114,14 @@ def _comparisons(tree: Expr) -> Iterator[tuple[BinaryExpr, VectorSelector, float
             read = unwrapped(read.expr)
         if limit is not None and isinstance(read, VectorSelector):
             yield node, read, limit
+
+
+def _outside_divisors(node: Expr) -> Iterator[Expr]:
+    """Yield a node and what is below it, but not what is divided by: `> 0` there is a guard."""
+    yield node
+    below = children(node)
+    for child in below[:1] if operator(node) == "/" else below:
+        yield from _outside_divisors(child)
 
 
 def _number(node: Expr) -> float | None:
