@@ -1,9 +1,9 @@
 """The recorded series of an objective: error ratios over seven windows, sums, and the budget.
 
-Windows up to six hours are read from the raw counters, so that a page comes at the computed
-second. Days are summed from the recorded five-minute rates, which costs a hundredth of it and
-blurs the edges of a day by five minutes. The whole window is weighted with traffic: an outage in
-a quiet night costs what it cost the people who were there.
+Windows up to an hour are read from the raw counters, so that a page comes at the computed second.
+Longer ones are summed from the recorded five-minute rates, which costs a hundredth of it and blurs
+their edges by five minutes; what they decide takes hours. Sums weigh with traffic: an outage in a
+quiet night costs what it cost the people who were there.
 
 No events is no ratio (`> 0`); no bad ones is a ratio of zero (`or 0 *`).
 """
@@ -19,9 +19,7 @@ from abops.observability.catalogue.recording import Recording
 from abops.observability.slo.budget import DAY, EVERY, HOUR, MINUTE
 from abops.observability.slo.measure import Measure, measure
 
-_TIMED: Final = (30 * MINUTE, 2 * HOUR)
-_COUNTED: Final = (HOUR, 6 * HOUR)
-_SUMMED: Final = (DAY, 3 * DAY)
+_SUMMED: Final = (2 * HOUR, 6 * HOUR, DAY, 3 * DAY)
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 FIVE: Final = 5 * MINUTE
 _SECONDS: Final = f"{EVERY.total_seconds():g}"
@@ -123,23 +121,23 @@ def _rates(objective: Objective, what: Measure) -> dict[str, str]:
 
 
 def _windows(objective: Objective, what: Measure) -> dict[str, str]:
-    rows = {}
-    for window in _TIMED:
-        total = what.total_of(window, "rate")
-        rows[f"slo:sli_error:ratio_rate{span(window)}"] = (
-            f"({what.bad_of(window, 'rate')} or 0 * {total}) / ({total} > 0)"
-        )
-    for window in _COUNTED:
-        total = what.total_of(window, "increase")
-        bad = f"slo:bad_events:increase{span(window)}"
-        rows[bad] = f"{what.bad_of(window, 'increase')} or 0 * {total}"
-        rows[f"slo:sli_error:ratio_rate{span(window)}"] = (
-            f"{_by_env(named(bad, objective))} / ({total} > 0)"
-        )
+    half, hour, bad = (
+        what.total_of(30 * MINUTE, "rate"),
+        what.total_of(HOUR, "increase"),
+        "slo:bad_events:increase1h",
+    )
+    rows = {
+        "slo:sli_error:ratio_rate30m": (
+            f"({what.bad_of(30 * MINUTE, 'rate')} or 0 * {half}) / ({half} > 0)"
+        ),
+        bad: f"{what.bad_of(HOUR, 'increase')} or 0 * {hour}",
+        "slo:sli_error:ratio_rate1h": f"{_by_env(named(bad, objective))} / ({hour} > 0)",
+    }
     for window in _SUMMED:
         errors = f"sum_over_time({named('slo:errors:rate5m', objective)}[{span(window)}])"
         total = f"sum_over_time({named('slo:total:rate5m', objective)}[{span(window)}])"
-        rows[f"slo:bad_events:increase{span(window)}"] = f"{errors} * {_SECONDS}"
+        if window != 2 * HOUR:  # a shorter window, which only says that it still goes on
+            rows[f"slo:bad_events:increase{span(window)}"] = f"{errors} * {_SECONDS}"
         rows[f"slo:sli_error:ratio_rate{span(window)}"] = f"{errors} / ({total} > 0)"
     return rows
 
