@@ -59,7 +59,7 @@ def missing_partners(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Fau
                 if own is None or named(own) != "up":
                     continue
                 job = exact_job(own)
-                if not any(n == "up" and job in (j, None) for n, j in watched):
+                if not any(n == "up" and (job is None or j in (job, None)) for n, j in watched):
                     yield (
                         subject,
                         Fault(

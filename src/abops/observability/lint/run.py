@@ -127,7 +127,7 @@ def lint(subjects: Sequence[Subject], facts: Facts) -> tuple[Finding, ...]:
         sound.append(subject)
         faults = dict.fromkeys(fault for check in CHECKS for fault in check(subject, tree, facts))
         found += [_at(subject, fault) for fault in faults]
-    found += [_at(subject, fault) for subject, fault in dict.fromkeys(_partners(sound))]
+    found += [_at(subject, fault) for subject, fault in _partners(sound)]
     return tuple(found)
 
 
