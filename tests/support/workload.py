@@ -176,15 +176,21 @@ class Workload:
 
 
 @contextmanager
-def start_workload(folder: Path) -> Iterator[Workload]:
-    """Run AnalyticBot with all its processes but the traffic, on stores of its own."""
+def start_workload(folder: Path, *, otlp: str | None = None) -> Iterator[Workload]:
+    """Run AnalyticBot with all its processes but the traffic, on stores of its own.
+
+    Its spans go to `otlp`, else to a collector that keeps them for the test to see.
+    """
     with ExitStack() as stack:
         postgres = stack.enter_context(start_postgres(folder / "pg"))
         redis = stack.enter_context(start_redis(folder / "redis"))
         collector = stack.enter_context(serving(Collector()))
         ports = {name: free_port() for name in ("api", "stub", "control", "bot", "worker", "beat")}
         made = Workload(
-            _environment(folder, postgres, redis, ports, collector.url), folder, postgres, redis
+            _environment(folder, postgres, redis, ports, otlp or collector.url),
+            folder,
+            postgres,
+            redis,
         )
         made.stack = stack
         made.collector = collector

@@ -192,13 +192,20 @@ async def test_the_callers_trace_goes_on() -> None:
     assert "abops.late" not in span.attributes
 
 
-async def test_only_sampled_requests_have_an_exemplar_and_only_in_openmetrics() -> None:
+async def test_requests_without_a_span_have_no_exemplar_and_others_only_in_openmetrics() -> None:
     service = Service()
     await service.call("/api/v1/channels/1")
     assert "trace_id=" not in await service.page(**OPENMETRICS)
     await service.call("/api/v1/channels/1", traceparent=f"{CALLER}-01")
     assert 'trace_id="0af7651916cd43dd8448eb211c80319c"' in await service.page(**OPENMETRICS)
     assert "trace_id=" not in await service.page()
+
+
+async def test_a_failed_request_has_an_exemplar_though_it_was_not_sampled() -> None:
+    service = Service()
+    await service.call("/api/v1/channels/1/broken", traceparent=f"{CALLER}-00")
+    assert "abops.late" in next(iter(service.spans().values())).attributes
+    assert 'trace_id="0af7651916cd43dd8448eb211c80319c"' in await service.page(**OPENMETRICS)
 
 
 async def test_the_page_holds_no_created_series() -> None:

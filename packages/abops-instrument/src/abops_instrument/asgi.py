@@ -144,8 +144,9 @@ class InstrumentMiddleware:
             child = self._child(method, route, status)
         failed = status >= SERVER_ERROR or (error is not None and status != CLIENT_GONE)
         is_slow = duration > self._slow_after_s
-        child.observe(duration, request.exemplar() if request.is_sampled else None)
-        if request.is_sampled or failed or is_slow:
+        becomes_a_span = request.is_sampled or failed or is_slow
+        child.observe(duration, request.exemplar() if becomes_a_span else None)
+        if becomes_a_span:
             attributes: dict[str, str | int | bool] = {
                 "http.request.method": method,
                 "http.route": route,

@@ -199,15 +199,17 @@ class Updates:
             work.leave()
             _current_update.reset(token)
             status = "ok" if failure is None else "error"
+            is_slow = duration > _SLOW_AFTER_S
+            becomes_a_span = work.is_sampled or failure is not None or is_slow
             self._durations.labels(update.handler, kind, status).observe(
-                duration, work.exemplar() if work.is_sampled else None
+                duration, work.exemplar() if becomes_a_span else None
             )
             work.end(
                 f"update {update.handler}",
                 {"telegram.update_type": kind, "telegram.handler": update.handler},
                 error=failure,
                 failed=failure is not None,
-                wanted=duration > _SLOW_AFTER_S,
+                wanted=is_slow,
             )
 
     def _observe_lag(self, message: Any) -> None:  # noqa: ANN401 - any of Telegram's objects

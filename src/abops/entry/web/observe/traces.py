@@ -29,14 +29,16 @@ def traces_router(pages: Pages, url: str, inventory: Path) -> APIRouter:
     """Return the routes of the traces, which the Jaeger at `url` keeps."""
     router = APIRouter(include_in_schema=False)
     jaeger = Jaeger(url, timeout_s=PATIENCE_S)
-    environments = tuple(load_inventory(inventory).environments)
-    _add_search(router, pages, jaeger, environments)
-    _add_trace(router, pages, jaeger)
+    known = load_inventory(inventory)
+    # Where names stand close together, what all services have in common is left out.
+    prefix = f"{known.name}-"
+    _add_search(router, pages, jaeger, tuple(known.environments), prefix)
+    _add_trace(router, pages, jaeger, prefix)
     return router
 
 
 def _add_search(
-    router: APIRouter, pages: Pages, jaeger: Jaeger, environments: tuple[str, ...]
+    router: APIRouter, pages: Pages, jaeger: Jaeger, environments: tuple[str, ...], prefix: str
 ) -> None:
     @router.get("/traces")
     async def traces(request: Request) -> Response:
@@ -70,10 +72,11 @@ def _add_search(
             ranges=trace_page.RANGES,
             minima=trace_page.MINIMA,
             environments=environments,
+            prefix=prefix,
         )
 
 
-def _add_trace(router: APIRouter, pages: Pages, jaeger: Jaeger) -> None:
+def _add_trace(router: APIRouter, pages: Pages, jaeger: Jaeger, prefix: str) -> None:
     @router.get("/traces/{trace}")
     async def trace(request: Request, trace: str) -> Response:
         whole = request.query_params.get("all") == "1"
@@ -99,6 +102,7 @@ def _add_trace(router: APIRouter, pages: Pages, jaeger: Jaeger) -> None:
             problem=problem,
             has_logs=pages.has_place("logs"),
             brief=brief,
+            prefix=prefix,
         )
 
 
