@@ -17,6 +17,11 @@ STEP: Final = timedelta(seconds=15)
 NEAR: Final = 0.1
 """Distance of the nearest cases from the threshold, as a share of it."""
 _LONG: Final = 40
+TURN: Final = 40 * STEP
+"""When counters of `turning` change their pace: rates over a window follow slowly, so the moment
+at which they cross a threshold tells how long the window is."""
+MARGIN: Final = 3 * STEP
+"""Distance of cases from that moment: more than the sample on a window's edge can move it."""
 
 
 class Timing(Struct, frozen=True):
@@ -65,6 +70,12 @@ def steady(value: float, count: int = 400) -> str:
 def rising(per_step: float, count: int = 400) -> str:
     """Return a counter that grows by `per_step` a step, in promtool's notation."""
     return f"0+{per_step:.6g}x{count}"
+
+
+def turning(first: float, then: float, count: int = 200) -> str:
+    """Return a counter that grows by `first` a step, and by `then` after TURN."""
+    steps = TURN // STEP
+    return f"0+{first:.6g}x{steps} {first * steps + then:.6g}+{then:.6g}x{count}"
 
 
 def labelled(metric: str, values: str, labels: dict[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from abops.inventory.model import Inventory
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
-from abops.observability.catalogue.cases import Timing, around, burst, labelled, steady
+from abops.observability.catalogue.cases import STEP, Timing, around, burst, labelled, steady
 from abops.observability.catalogue.telemetry_place import GROUP, place
 from abops.observability.catalogue.telemetry_sending import sending_alerts
 from abops.observability.catalogue.telemetry_signals import signal_alerts
@@ -80,33 +80,34 @@ def _prometheus_rule_failures(teams: dict[str, str]) -> Alert:
 
 
 def _prometheus_reload_failed(teams: dict[str, str]) -> Alert:
-    fired = {k: v for k, v in _PROMETHEUS.items() if k != "job"}
+    hold = timedelta(minutes=5)
+    fired = Fired(
+        {"env": "local", "service": "prometheus"},
+        "Prometheus runs on an old configuration: the new one was refused",
+    )
+
+    def reload_(value: float) -> dict[str, str]:
+        return labelled("prometheus_config_last_reload_successful", steady(value), _PROMETHEUS)
+
     return Alert(
         name="PrometheusReloadFailed",
         group=GROUP,
         severity="warning",
-        expr="max by (env, service) (prometheus_config_last_reload_successful) < {threshold}",
-        threshold=1,
+        expr="max by (env, service) (prometheus_config_last_reload_successful) == {threshold}",
+        threshold=0,
         unit="",
         reason="The metric is 1 or 0; five minutes let a reload in two steps finish.",
-        hold=timedelta(minutes=5),
+        hold=hold,
         summary="Prometheus runs on an old configuration: the new one was refused",
         impact="New targets and rules are not used. A restart would not come up.",
         labels=place("prometheus", "system", teams["prometheus"]),
         board="platform",
         runbook=_PROMETHEUS_RELOAD_FAILED_RUNBOOK,
-        cases=around(
-            1,
-            lambda value: labelled(
-                "prometheus_config_last_reload_successful",
-                steady(0 if value < 1 else 1),
-                _PROMETHEUS,
-            ),
-            lambda _value: Fired(
-                fired, "Prometheus runs on an old configuration: the new one was refused"
-            ),
-            below=True,
-            timing=Timing(hold=timedelta(minutes=5)),
+        cases=(
+            Case("refused", reload_(0), hold, (fired,)),
+            Case("not before its hold", reload_(0), hold - STEP),
+            Case("accepted", reload_(1), 2 * hold),
+            Case("no data", {}, 2 * hold),
         ),
     )
 
@@ -223,7 +224,7 @@ def _series_jump(teams: dict[str, str]) -> Alert:
             Case(
                 "past the threshold",
                 series(0.55),
-                day + 3 * step,
+                day + 2 * step,
                 (
                     Fired(
                         {"env": "local", "service": "prometheus"},

@@ -4,7 +4,17 @@ from datetime import timedelta
 from typing import Final
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
-from abops.observability.catalogue.cases import Timing, around, burst, labelled, rising, steady
+from abops.observability.catalogue.cases import (
+    MARGIN,
+    TURN,
+    Timing,
+    around,
+    burst,
+    labelled,
+    rising,
+    steady,
+    turning,
+)
 from abops.observability.catalogue.probes import SEEN_FOR_A_MINUTE
 from abops.observability.catalogue.telemetry_place import GROUP, place
 
@@ -98,6 +108,11 @@ def _not_sending_cases() -> tuple[Case, ...]:
 def _alertmanager_send_failing(teams: dict[str, str]) -> Alert:
     receiver = {"integration": "webhook"}
     manager = {"job": "alertmanager", "service": "alertmanager", "env": "local"}
+    fired = Fired({"env": "local", **receiver}, "Alertmanager fails to deliver through webhook")
+    failing = labelled(
+        "alertmanager_notifications_failed_total", turning(0, 30), manager | receiver
+    ) | labelled("alertmanager_notifications_total", rising(150), manager | receiver)
+    crossing = TURN + timedelta(minutes=2, seconds=45) + timedelta(minutes=2)
     return Alert(
         name="AlertmanagerSendFailing",
         group=GROUP,
@@ -117,21 +132,22 @@ def _alertmanager_send_failing(teams: dict[str, str]) -> Alert:
         labels=place("alertmanager", "errors", teams["alertmanager"], "critical"),
         board="platform",
         runbook=_ALERTMANAGER_SEND_FAILING_RUNBOOK,
-        cases=around(
-            0.1,
-            lambda value: (
-                labelled(
-                    "alertmanager_notifications_failed_total",
-                    rising(value * 150),
-                    manager | receiver,
-                )
-                | labelled("alertmanager_notifications_total", rising(150), manager | receiver)
+        cases=(
+            *around(
+                0.1,
+                lambda value: (
+                    labelled(
+                        "alertmanager_notifications_failed_total",
+                        rising(value * 150),
+                        manager | receiver,
+                    )
+                    | labelled("alertmanager_notifications_total", rising(150), manager | receiver)
+                ),
+                lambda _value: fired,
+                timing=Timing(hold=timedelta(minutes=2), warm=timedelta(seconds=15)),
             ),
-            lambda _value: Fired(
-                {"env": "local", **receiver},
-                "Alertmanager fails to deliver through webhook",
-            ),
-            timing=Timing(hold=timedelta(minutes=2), warm=timedelta(seconds=15)),
+            Case("a fifth fails since half its window", failing, crossing + MARGIN, (fired,)),
+            Case("a fifth fails for less", failing, crossing - MARGIN),
         ),
     )
 
@@ -190,6 +206,16 @@ def _notification_slow(teams: dict[str, str]) -> Alert:
             | labelled(bucket, rising(100), told | {"le": "+Inf"})
         )
 
+    bucket = "abops_notification_latency_seconds_bucket"
+    slowing = (
+        labelled(bucket, turning(100, 90), told | {"le": "30.0"})
+        | labelled(bucket, rising(100), told | {"le": "45.0"})
+        | labelled(bucket, rising(100), told | {"le": "+Inf"})
+    )
+    half = TURN + timedelta(minutes=7, seconds=45)
+    fired = Fired(
+        {"env": "local", "channel": "slack-ops"}, "Messages to slack-ops take more than 30 s"
+    )
     return Alert(
         name="NotificationSlow",
         group=GROUP,
@@ -211,14 +237,11 @@ def _notification_slow(teams: dict[str, str]) -> Alert:
                 "one in ten is slow",
                 latency(0.1),
                 timedelta(minutes=20),
-                (
-                    Fired(
-                        {"env": "local", "channel": "slack-ops"},
-                        "Messages to slack-ops take more than 30 s",
-                    ),
-                ),
+                (fired,),
             ),
             Case("one in fifty is slow", latency(0.02), timedelta(minutes=20)),
+            Case("one in ten since half its window", slowing, half + MARGIN, (fired,)),
+            Case("one in ten for less", slowing, half - MARGIN),
             Case("nobody is told anything", {}, timedelta(minutes=20)),
         ),
     )

@@ -4,7 +4,17 @@ from datetime import timedelta
 from typing import Final
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
-from abops.observability.catalogue.cases import Timing, around, burst, labelled, rising, steady
+from abops.observability.catalogue.cases import (
+    MARGIN,
+    TURN,
+    Timing,
+    around,
+    burst,
+    labelled,
+    rising,
+    steady,
+    turning,
+)
 from abops.observability.catalogue.telemetry_place import GROUP, place
 
 _COLLECTORS: Final = "cpu|diskstats|filesystem|loadavg|meminfo|netdev|stat|vmstat"
@@ -42,6 +52,11 @@ _COLLECTOR_EXPORT_FAILING_RUNBOOK: Final = Runbook(
 def _collector_refusing(teams: dict[str, str]) -> Alert:
     jaeger = {"job": "jaeger", "service": "jaeger", "env": "local"}
     receiver = jaeger | {"receiver": "otlp"}
+    refusing = labelled(
+        "otelcol_receiver_refused_spans_total", turning(0, 100), receiver
+    ) | labelled("otelcol_receiver_accepted_spans_total", turning(1000, 900), receiver)
+    crossing = TURN + timedelta(minutes=2, seconds=45) + timedelta(minutes=5)
+    last = Fired({"env": "local", "service": "jaeger"}, "jaeger refuses 10% of all spans")
     return Alert(
         name="CollectorRefusing",
         group=GROUP,
@@ -61,20 +76,24 @@ def _collector_refusing(teams: dict[str, str]) -> Alert:
         labels=place("jaeger", "saturation", teams["jaeger"]),
         board="platform",
         runbook=_COLLECTOR_REFUSING_RUNBOOK,
-        cases=around(
-            0.05,
-            lambda value: (
-                labelled("otelcol_receiver_refused_spans_total", rising(1000 * value), receiver)
-                | labelled(
-                    "otelcol_receiver_accepted_spans_total",
-                    rising(1000 * (1 - value)),
-                    receiver,
-                )
+        cases=(
+            *around(
+                0.05,
+                lambda value: (
+                    labelled("otelcol_receiver_refused_spans_total", rising(1000 * value), receiver)
+                    | labelled(
+                        "otelcol_receiver_accepted_spans_total",
+                        rising(1000 * (1 - value)),
+                        receiver,
+                    )
+                ),
+                lambda _value: Fired(
+                    {"env": "local", "service": "jaeger"}, "jaeger refuses 5.5% of all spans"
+                ),
+                timing=Timing(hold=timedelta(minutes=5), warm=timedelta(seconds=15)),
             ),
-            lambda _value: Fired(
-                {"env": "local", "service": "jaeger"}, "jaeger refuses 5.5% of all spans"
-            ),
-            timing=Timing(hold=timedelta(minutes=5), warm=timedelta(seconds=15)),
+            Case("a tenth refused since half its window", refusing, crossing + MARGIN, (last,)),
+            Case("a tenth refused for less", refusing, crossing - MARGIN),
         ),
     )
 
@@ -149,8 +168,8 @@ def _parts() -> tuple[Alert, ...]:
             name="TargetDown",
             group=GROUP,
             severity="warning",
-            expr="max by (env, job, service) (up) < {threshold}",
-            threshold=1,
+            expr="max by (env, job, service) (up) == {threshold}",
+            threshold=0,
             unit="",
             reason="Five minutes outlast a restart; tier-1 parts have paged long before.",
             hold=timedelta(minutes=5),
@@ -180,9 +199,9 @@ def _parts() -> tuple[Alert, ...]:
             severity="warning",
             expr=(
                 "max by (env, job, service) (pg_exporter_last_scrape_error"
-                " or redis_exporter_last_scrape_error"
-                " or 1 - min without (collector) (node_scrape_collector_success"
-                f'{{collector=~"{_COLLECTORS}"}})) > {{threshold}}'
+                " or redis_exporter_last_scrape_error) > {threshold}"
+                " or min by (env, job, service) (node_scrape_collector_success"
+                f'{{collector=~"{_COLLECTORS}"}}) == 0'
             ),
             threshold=0,
             unit="",
