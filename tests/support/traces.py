@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from abops.observability.jaeger import TracePlace, jaeger_config, memory
+from abops.observability.jaeger import TracePlace, badger, jaeger_config, memory
 from abops.stack.tools import find_tool
 from support.servers import Server, answers, free_port, running
 
@@ -19,7 +19,7 @@ MS = 1_000_000
 
 @dataclass
 class Jaeger(Server):
-    """A Jaeger that keeps its spans in memory."""
+    """A running Jaeger, and where it takes spans."""
 
     place: TracePlace = field(default_factory=lambda: TracePlace(memory(), query=0, metrics=0))
 
@@ -38,11 +38,15 @@ class Jaeger(Server):
 
 @contextmanager
 def start_jaeger(
-    folder: Path, *, query: int | None = None, keep_percent: int | None = None
+    folder: Path,
+    *,
+    query: int | None = None,
+    keep_percent: int | None = None,
+    on_disk: bool = False,
 ) -> Iterator[Jaeger]:
     """Run a Jaeger with the rendered configuration, on free ports."""
     place = TracePlace(
-        memory(),
+        badger(str(folder / "data")) if on_disk else memory(),
         query=query or free_port(),
         host="127.0.0.1",
         memory_mib=256,
