@@ -24,7 +24,7 @@ _QUARTER: Final = timedelta(minutes=15)
 
 def signal_alerts(teams: dict[str, str]) -> tuple[Alert, ...]:
     """Return the alerts about Jaeger, targets and exporters; `teams` maps a part to its team."""
-    return (*_traces(teams), *_parts())
+    return (*_traces(teams), *_parts(teams["prometheus"]))
 
 
 _COLLECTOR_REFUSING_RUNBOOK: Final = Runbook(
@@ -162,7 +162,7 @@ _EXPORTER_ERROR_RUNBOOK: Final = Runbook(
 )
 
 
-def _parts() -> tuple[Alert, ...]:
+def _parts(team: str) -> tuple[Alert, ...]:
     return (
         Alert(
             name="TargetDown",
@@ -175,7 +175,7 @@ def _parts() -> tuple[Alert, ...]:
             hold=timedelta(minutes=5),
             summary="{{ $labels.job }} has not been scraped for five minutes",
             impact="Nobody sees how {{ $labels.service }} does, and its alerts are silent.",
-            labels={"component": "scrape", "category": "availability", "tier": "2"},
+            labels={"component": "scrape", "category": "availability", "tier": "2", "team": team},
             board="platform",
             runbook=_TARGET_DOWN_RUNBOOK,
             cases=around(
@@ -209,7 +209,7 @@ def _parts() -> tuple[Alert, ...]:
             hold=timedelta(minutes=5),
             summary="The exporter of {{ $labels.service }} cannot read all it should",
             impact="Figures about {{ $labels.service }} are missing; alerts on them are silent.",
-            labels={"component": "exporter", "category": "errors", "tier": "2"},
+            labels={"component": "exporter", "category": "errors", "tier": "2", "team": team},
             board="platform",
             runbook=_EXPORTER_ERROR_RUNBOOK,
             cases=_exporter_cases(),

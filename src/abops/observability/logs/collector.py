@@ -66,6 +66,7 @@ def _containers(inventory: Inventory) -> dict[str, Any]:
     namespaces = sorted({env.namespace for env in inventory.environments.values()})
     known = "|".join(source.part for source in sources(inventory))
     part = 'attributes["log.part"]'
+    add = {"type": "add"}
     return {
         "include": [f"/var/log/pods/{namespace}_*/*/*.log" for namespace in namespaces],
         "exclude": ["/var/log/pods/*/otelcol/*.log"],
@@ -81,7 +82,7 @@ def _containers(inventory: Inventory) -> dict[str, Any]:
                 "expr": f'not (resource["k8s.container.name"] matches "^({known})$$")',
             },
             {
-                "type": "add",
+                **add,
                 "id": "part",
                 "field": part,
                 "value": 'EXPR(resource["k8s.container.name"])',
@@ -115,12 +116,7 @@ def _containers(inventory: Inventory) -> dict[str, Any]:
                 "field": 'body["@timestamp"]',
                 "value": 'EXPR(timestamp.UTC().Format("2006-01-02T15:04:05.000Z07:00"))',
             },
-            {
-                "type": "add",
-                "id": "service",
-                "field": 'body["service.name"]',
-                "value": f"EXPR({part})",
-            },
+            {**add, "id": "service", "field": 'body["service.name"]', "value": f"EXPR({part})"},
         ],
     }
 
