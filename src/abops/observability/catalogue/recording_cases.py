@@ -67,6 +67,7 @@ def rate_cases(
     metric: str, kept: Labels, excluded: Sequence[Labels] = ()
 ) -> tuple[RecordingCase, ...]:
     """Return the cases of a rate summed by the labels `kept`; `excluded` series are in no sum."""
+
     def instances(first: str, second: str) -> dict[str, str]:
         return {
             name(metric, {**kept, "instance": "a"}): first,
@@ -85,9 +86,7 @@ def rate_cases(
     )
 
 
-def sum_cases(
-    metric: str, kept: Labels, parts: Sequence[Labels]
-) -> tuple[RecordingCase, ...]:
+def sum_cases(metric: str, kept: Labels, parts: Sequence[Labels]) -> tuple[RecordingCase, ...]:
     """Return the cases of recorded parts added up under the labels `kept`."""
     values = [({**kept, **part}, at + 1.0) for at, part in enumerate(parts)]
     total = sum(value for _labels, value in values)
@@ -139,8 +138,14 @@ def share_cases(
     expected: float,
 ) -> tuple[RecordingCase, ...]:
     """Return the cases of gauges divided by their limit; without a limit there is no share."""
-    of_used = {k: v for metric, labels, value in used for k, v in gauges(metric, [(labels, value)]).items()}
-    of_limit = {k: v for metric, labels, value in limit for k, v in gauges(metric, [(labels, value)]).items()}
+    of_used = {
+        k: v for metric, labels, value in used for k, v in gauges(metric, [(labels, value)]).items()
+    }
+    of_limit = {
+        k: v
+        for metric, labels, value in limit
+        for k, v in gauges(metric, [(labels, value)]).items()
+    }
     return (
         case("in use", of_used | of_limit, [(kept, expected)], SOON),
         case("a limit of zero is none", of_used | dict.fromkeys(of_limit, "0x80"), at=SOON),

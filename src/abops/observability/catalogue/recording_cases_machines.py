@@ -10,7 +10,6 @@ from abops.observability.catalogue.recording_cases import (
     gauges,
     jumps,
     name,
-    rate_cases,
     rises,
     share_cases,
 )
@@ -18,7 +17,11 @@ from abops.observability.catalogue.recording_cases import (
 Cases = dict[str, tuple[RecordingCase, ...]]
 _API: Final = {"env": "local", "service": "api"}
 _CLUSTER: Final = {"env": "production", "service": "api"}
-_POD: Final = {"env": "production", "namespace": "analyticbot", "pod": "analyticbot-api-5d8f7b9c4-x2x8p"}
+_POD: Final = {
+    "env": "production",
+    "namespace": "analyticbot",
+    "pod": "analyticbot-api-5d8f7b9c4-x2x8p",
+}
 _CONTAINER: Final = {**_POD, "container": "api"}
 _NODE: Final = {"env": "local", "instance": "n1"}
 _DISK: Final = {**_NODE, "mountpoint": "/"}
@@ -56,10 +59,6 @@ def _cpu(stores: tuple[str, ...]) -> Cases:
     used, spent = "container_cpu_usage_seconds_total", "process_cpu_seconds_total"
     whole_pod = name(used, {**_POD, "container": ""})
     limits, local_limit = "kube_pod_container_resource_limits", "abops_stack_cpu_limit_cores"
-    throttled, periods = (
-        "container_cpu_cfs_throttled_periods_total",
-        "container_cpu_cfs_periods_total",
-    )
     return {
         "service:cpu_cores:rate5m": (
             case(
@@ -88,41 +87,47 @@ def _cpu(stores: tuple[str, ...]) -> Cases:
             case("there is none", {}, at=SOON),
         ),
         "service_resource:saturation:ratio": _saturation(),
-        "service:cpu_throttled:ratio": (
-            case(
-                "a quarter of the periods",
-                {
-                    name(throttled, _CONTAINER): rises(2.5),
-                    name(periods, _CONTAINER): "1000+140x100",
-                    name(throttled, {**_POD, "container": ""}): rises(5),
-                    name(periods, {**_POD, "container": ""}): "1000+140x100",
-                },
-                [(_CLUSTER, 0.25)],
-            ),
-            case(
-                "its periods began within the window",
-                {
-                    name(throttled, _CONTAINER): "1000+35x100",
-                    name(periods, _CONTAINER): rises(5),
-                },
-                [(_CLUSTER, 0.5)],
-            ),
-            case(
-                "no period has passed",
-                {name(throttled, _CONTAINER): "5x80", name(periods, _CONTAINER): "9x80"},
-            ),
-            case("there is none", {}),
-        ),
+        "service:cpu_throttled:ratio": _throttled(),
     }
+
+
+def _throttled() -> tuple[RecordingCase, ...]:
+    throttled, periods = (
+        "container_cpu_cfs_throttled_periods_total",
+        "container_cpu_cfs_periods_total",
+    )
+    return (
+        case(
+            "a quarter of the periods",
+            {
+                name(throttled, _CONTAINER): rises(2.5),
+                name(periods, _CONTAINER): "1000+140x100",
+                name(throttled, {**_POD, "container": ""}): rises(5),
+                name(periods, {**_POD, "container": ""}): "1000+140x100",
+            },
+            [(_CLUSTER, 0.25)],
+        ),
+        case(
+            "its periods began within the window",
+            {
+                name(throttled, _CONTAINER): "1000+35x100",
+                name(periods, _CONTAINER): rises(5),
+            },
+            [(_CLUSTER, 0.5)],
+        ),
+        case(
+            "no period has passed",
+            {name(throttled, _CONTAINER): "5x80", name(periods, _CONTAINER): "9x80"},
+        ),
+        case("there is none", {}),
+    )
 
 
 def _saturation() -> tuple[RecordingCase, ...]:
     cores = gauges("service:cpu_cores:rate5m", [(_API, 0.5)])
     instance = {**_API, "instance": "a"}
     count, most = "db_client_connection_count", "db_client_connection_max"
-    pool = gauges(
-        count, [({**instance, "state": "used"}, 24), ({**instance, "state": "idle"}, 30)]
-    )
+    pool = gauges(count, [({**instance, "state": "used"}, 24), ({**instance, "state": "idle"}, 30)])
     cpu, connections = {**_API, "resource": "cpu"}, {**_API, "resource": "connections"}
     return (
         case(
@@ -154,8 +159,11 @@ def _memory(stores: tuple[str, ...]) -> Cases:
                 "in a cluster and on one machine",
                 gauges(
                     used,
-                    [(_CONTAINER, 100), ({**_CONTAINER, "pod": "b"}, 60)]
-                    + [({**_POD, "container": ""}, 900)],
+                    [
+                        (_CONTAINER, 100),
+                        ({**_CONTAINER, "pod": "b"}, 60),
+                        ({**_POD, "container": ""}, 900),
+                    ],
                 )
                 | _local(resident, "50x80")
                 | _own(stores, resident, "70x80"),
@@ -297,7 +305,10 @@ def _nodes() -> Cases:
             0.25,
         ),
         "node:open_files:ratio": share_cases(
-            [("node_filefd_allocated", _NODE, 64)], [("node_filefd_maximum", _NODE, 256)], _NODE, 0.25
+            [("node_filefd_allocated", _NODE, 64)],
+            [("node_filefd_maximum", _NODE, 256)],
+            _NODE,
+            0.25,
         ),
         "node:network_errors:ratio": _network_errors(),
     }
@@ -323,7 +334,9 @@ def _disk(free: str, size: str) -> tuple[RecordingCase, ...]:
 
 
 def _busiest(metric: str, *devices: str) -> tuple[RecordingCase, ...]:
-    rates = {name(metric, {**_NODE, "device": d}): rises(0.6 - 0.3 * n) for n, d in enumerate(devices)}
+    rates = {
+        name(metric, {**_NODE, "device": d}): rises(0.6 - 0.3 * n) for n, d in enumerate(devices)
+    }
     return (case("the busier of two", rates, [(_NODE, 0.6)]), case("there is none", {}))
 
 
@@ -358,7 +371,10 @@ def _network_errors() -> tuple[RecordingCase, ...]:
         case(
             "no packet",
             history(
-                receive_errs="5x80", transmit_errs="5x80", receive_packets="7x80", transmit_packets="7x80"
+                receive_errs="5x80",
+                transmit_errs="5x80",
+                receive_packets="7x80",
+                transmit_packets="7x80",
             ),
         ),
         case("there is none", {}),

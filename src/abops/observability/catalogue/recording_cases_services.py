@@ -28,8 +28,14 @@ def _codes(label: str, *values: str) -> list[Labels]:
 
 def _http() -> Cases:
     seconds = "http_server_request_duration_seconds"
-    codes, total = "service_route_code:http_server_requests:rate5m", "service:http_server_requests:rate5m"
-    by_route, buckets = (f"service_route_le:{seconds}_bucket:rate5m", f"service_le:{seconds}_bucket:rate5m")
+    codes, total = (
+        "service_route_code:http_server_requests:rate5m",
+        "service:http_server_requests:rate5m",
+    )
+    by_route, buckets = (
+        f"service_route_le:{seconds}_bucket:rate5m",
+        f"service_le:{seconds}_bucket:rate5m",
+    )
     route = {"http_route": "/api/v1/posts"}
     code, own = "http_response_status_code", ("/health", "/ready", "/metrics")
     answered = {**_API, **route, code: "200"}
