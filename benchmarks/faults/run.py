@@ -84,6 +84,13 @@ class Seen(NamedTuple):
 TRIALS = (
     Trial("api killed", StopPart("api", 9), GONE, (*API,), 30),
     Trial(
+        "api: slow",
+        Switch("latency", {"ratio": 1.0, "delay_s": 3.0}),
+        SLOW,
+        (*API, "ApiSaturation", "ApiLatencyP99High"),
+        300,
+    ),
+    Trial(
         "api: one answer in five 500",
         Switch("errors", {"ratio": 0.2}),
         ("ApiHighErrorRatio",),
@@ -96,20 +103,6 @@ TRIALS = (
         ("ApiUnhandledExceptions",),
         API,
         120,
-    ),
-    Trial(
-        "api: slow",
-        Switch("latency", {"ratio": 1.0, "delay_s": 3.0}),
-        SLOW,
-        (*API, "ApiSaturation", "ApiLatencyP99High"),
-        300,
-    ),
-    Trial(
-        "database: slow",
-        Switch("db_slow", {"ratio": 1.0, "delay_s": 1.5}),
-        SLOW,
-        (*API, *DATABASE),
-        300,
     ),
     Trial(
         "database: table locked",
@@ -171,8 +164,15 @@ TRIALS = (
     Trial(
         "postgres exporter killed", StopPart("postgres-exporter", 9), GONE, ("PostgresDown",), 30
     ),
-    Trial("machine's exporter killed", StopPart("node-exporter", 9), ("TargetDown",), (), 360),
     Trial("api: every answer 500", Switch("errors", {"ratio": 1.0}), ("ApiErrorStorm",), API, 30),
+    Trial("machine's exporter killed", StopPart("node-exporter", 9), ("TargetDown",), (), 360),
+    Trial(
+        "database: slow",
+        Switch("db_slow", {"ratio": 1.0, "delay_s": 1.5}),
+        ("ApiLatencyP99High",),
+        (*API, *DATABASE),
+        900,
+    ),
 )
 
 

@@ -99,6 +99,7 @@ def _filled(
 
 
 def filled_in(expr: str) -> str:
+    """Return a board's query with its variables standing for everything."""
     for variable, value in _FILLED_IN:
         expr = expr.replace(variable, value)
     return expr
