@@ -26,6 +26,8 @@ SLOW_MS: Final = 1_000
 WAIT_S: Final = 10
 """How long the last span of a trace may take: posts wait in the queue before they are sent."""
 KEPT_HOURS: Final = 48
+FLUSH_S: Final = 15
+"""Between two states of the metrics made of spans; as often as they would be scraped."""
 
 SECRET_ATTRIBUTES: Final = (
     "http.request.header.authorization",
@@ -228,7 +230,7 @@ def _connectors(place: TracePlace) -> Document:
     spans: Document = {
         "spanmetrics": {
             "histogram": {"explicit": {"buckets": list(BUCKETS)}},
-            "metrics_flush_interval": "15s",
+            "metrics_flush_interval": f"{FLUSH_S}s",
             # A name that somebody makes of ids must not fill the memory.
             "aggregation_cardinality_limit": 1_000,
         }

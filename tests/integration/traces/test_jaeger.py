@@ -183,6 +183,7 @@ def test_with_sampling_by_outcome_failures_and_slow_traces_are_kept_and_metrics_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config, "WAIT_S", 1)
+    monkeypatch.setattr(config, "FLUSH_S", 1)
     with start_jaeger(tmp_path, keep_percent=0) as server:
         client = Jaeger(server.url)
         now = time.time_ns() - MINUTE_NS
