@@ -96,7 +96,7 @@ def test_pictures(
 ) -> None:
     page = open_page("/traces?since=1h", size=size, theme=theme, live=False)
     page.screenshot(path=pictures / f"traces-{size[0]}-{theme}.png")
-    for name in ("post", "failed", "late", "skewed", "loop"):
+    for name in ("post", "failed"):
         at(page, f"/traces/{getattr(told, name)}")
         if name == "failed":
             page.locator(".span-row.is-failed summary").last.click()
