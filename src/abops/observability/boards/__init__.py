@@ -6,6 +6,7 @@ from abops.observability.boards.business import business_board
 from abops.observability.boards.cost import cost_board
 from abops.observability.boards.delivery import delivery_board
 from abops.observability.boards.infrastructure import infrastructure_board
+from abops.observability.boards.logs import logs_board
 from abops.observability.boards.model import Board
 from abops.observability.boards.objectives import objectives_board
 from abops.observability.boards.platform import platform_boards
@@ -22,6 +23,7 @@ def boards(inventory: Inventory) -> tuple[Board, ...]:
         *service_boards(inventory),
         *store_boards(inventory),
         *platform_boards(inventory),
+        logs_board(),
         backups_board(),
         delivery_board(),
         cost_board(),

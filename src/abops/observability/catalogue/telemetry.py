@@ -6,9 +6,11 @@ from typing import Final
 from abops.inventory.model import Inventory
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
 from abops.observability.catalogue.cases import STEP, Timing, around, burst, labelled, steady
+from abops.observability.catalogue.telemetry_logs import log_alerts
 from abops.observability.catalogue.telemetry_place import GROUP, place
 from abops.observability.catalogue.telemetry_sending import sending_alerts
 from abops.observability.catalogue.telemetry_signals import signal_alerts
+from abops.observability.catalogue.telemetry_spans import span_alerts
 
 _QUARTER: Final = timedelta(minutes=15)
 _PROMETHEUS: Final = {"job": "prometheus", "service": "prometheus", "env": "local"}
@@ -17,7 +19,10 @@ _PROMETHEUS: Final = {"job": "prometheus", "service": "prometheus", "env": "loca
 def telemetry_alerts(inventory: Inventory) -> tuple[Alert, ...]:
     """Return the alerts about Prometheus, Alertmanager, traces and the platform's exporters."""
     teams = {part.name: part.team for part in inventory.platform}
-    return (*_rules(teams), *_volume(teams), *sending_alerts(teams), *signal_alerts(teams))
+    return (
+        *(*_rules(teams), *_volume(teams), *sending_alerts(teams), *signal_alerts(teams)),
+        *(*log_alerts(teams), *span_alerts(teams)),
+    )
 
 
 _PROMETHEUS_RELOAD_FAILED_RUNBOOK: Final = Runbook(
