@@ -190,8 +190,11 @@ def firing(prometheus: Prometheus) -> set[tuple[str, str]]:
         return set()
 
 
-def run(trial: Trial, prometheus: Prometheus, injector: Injector) -> Seen:
-    """Break it, wait for its alert, mend it, and see what else fired."""
+def run(trial: Trial, earlier: frozenset[str], prometheus: Prometheus, injector: Injector) -> Seen:
+    """Break it, wait for its alert, mend it, and see what else fired.
+
+    `earlier` is what the fault before explains: some of its alerts come after it is mended.
+    """
     fault = Fault(trial.name, trial.name, "", trial.expected, trial.action)
     before = firing(prometheus)
     began = time.monotonic()
@@ -206,7 +209,7 @@ def run(trial: Trial, prometheus: Prometheus, injector: Injector) -> Seen:
         time.sleep(SETTLE_S)
         fired |= firing(prometheus) - before
     injector.mend(fault)
-    explained = {*trial.expected, *trial.explains, *BURN, *GONE}
+    explained = {*trial.expected, *trial.explains, *BURN, *GONE, *earlier}
     unrelated = {
         f"{name} ({service})"
         for name, service in fired
@@ -233,10 +236,11 @@ def main() -> int:
     arguments = parser.parse_args()
     scene = set_the_scene(SystemClock(), report=lambda _: None)
     prometheus = scene.observers.prometheus
-    found = []
+    found, earlier = [], frozenset[str]()
     for trial in (t for t in TRIALS if not arguments.only or t.name in arguments.only):
         settle(trial, prometheus)
-        seen = run(trial, prometheus, scene.injector)
+        seen = run(trial, earlier, prometheus, scene.injector)
+        earlier = frozenset({*trial.expected, *trial.explains})
         found.append(seen)
         at = "never" if seen.seconds is None else f"{seen.seconds:.1f} s"
         print(
