@@ -62,10 +62,14 @@ class LogKeeper:
         self._tidy_at = clock.now()
 
     def run(self, over: threading.Event) -> None:
-        """Go on until `over`."""
-        while not over.is_set():
-            self.step()
-            over.wait(METRICS_EVERY_S)
+        """Go on until `over`; then take the figures away: frozen ones would look like true ones."""
+        try:
+            while not over.is_set():
+                self.step()
+                over.wait(METRICS_EVERY_S)
+        finally:
+            if self._place.metrics is not None:
+                self._place.metrics.unlink(missing_ok=True)
 
     def step(self) -> PathState:
         """Do what is due now."""

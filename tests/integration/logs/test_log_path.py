@@ -344,6 +344,7 @@ def test_the_keeper_says_how_the_path_is_and_mends_it(shipper: Shipper, tmp_path
     over = threading.Event()
     over.set()
     keeper.run(over)  # ends at once
+    assert not metrics.exists()
 
 
 def test_the_commands_find_a_trace_and_count_the_files(shipper: Shipper) -> None:
