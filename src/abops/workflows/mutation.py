@@ -48,9 +48,9 @@ def try_mutants(promtool: Path, tested: Sequence[Suite]) -> Tried:
                     (survivors if verdict.complete else again).extend(left)
             waiting = again
     failing = {id(control) for control in sound} - {id(mutant) for mutant in survivors}
-    for control in sound:
-        if id(control) in failing:
-            raise FailingCaseError(f"{control.suite}: a case fails as the rule is")
+    names = sorted({control.suite for control in sound if id(control) in failing})
+    if names:
+        raise FailingCaseError(f"a case fails as the rule is: {', '.join(names)}")
     order = {id(mutant): at for at, mutant in enumerate(judged)}
     return Tried(
         tuple(judged),

@@ -1,5 +1,6 @@
 """Whether the cases notice a rule that is a little wrong."""
 
+import json
 from pathlib import Path
 
 import click
@@ -51,13 +52,22 @@ def command(file: Path, names: tuple[str, ...], output: str) -> None:
     old = stale(tried.judged, tried.survivors, allowed, whole=not names)
     seconds = clock.monotonic() - began
     rows = [{"rule": m.suite, "mutation": m.words} for m in left]
-    if rows or output == "json":
+    figures = {
+        "mutants": len(tried.judged),
+        "killed": len(tried.judged) - len(tried.survivors),
+        "justified": len(tried.survivors) - len(left),
+        "survived": len(left),
+        "rules": len(chosen),
+        "seconds": round(seconds, 1),
+    }
+    if output == "json":
+        click.echo(json.dumps(figures | {"survivors": rows}, indent=2))
+    elif rows:
         show(rows, output)
     said = (
-        f"{len(tried.judged) - len(tried.survivors)}/{len(tried.judged)} mutants of"
-        f" {len(chosen)} rules killed, {len(tried.survivors) - len(left)} justified,"
-        f" {len(left)} survived; {seconds:.1f} s"
-    )
+        "{killed}/{mutants} mutants of {rules} rules killed, {justified} justified,"
+        " {survived} survived; {seconds} s"
+    ).format_map(figures)
     if left:
         raise SurvivorsError(said)
     if old:
