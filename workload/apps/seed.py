@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from apps import clock
@@ -67,10 +67,15 @@ def seed(connection: Connection, *, users: int) -> dict[str, int]:
 
 
 def _add(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
-    before = connection.scalar(select(func.count()).select_from(table)) or 0
-    for start in range(0, len(rows), 1000):
-        connection.execute(insert(table).on_conflict_do_nothing(), rows[start : start + 1000])
-    return (connection.scalar(select(func.count()).select_from(table)) or 0) - before
+    # What was inserted, not what the table grew by: the bot may be adding users meanwhile.
+    return sum(
+        connection.execute(
+            insert(table).on_conflict_do_nothing(),
+            rows[start : start + 1000],
+            execution_options={"preserve_rowcount": True},
+        ).rowcount
+        for start in range(0, len(rows), 1000)
+    )
 
 
 def _move_sequence(connection: Connection, table: Table) -> None:
