@@ -79,7 +79,8 @@ QUESTIONS = (
         ("window",),
         "SELECT w.name, count(DISTINCT a.user_id)"
         " FROM (VALUES ('1d', 1), ('7d', 7), ('30d', 30)) AS w (name, days)"
-        " LEFT JOIN user_activity_daily a ON a.day > (now() AT TIME ZONE 'utc')::date - w.days GROUP BY 1",
+        " LEFT JOIN user_activity_daily a"
+        " ON a.day > (now() AT TIME ZONE 'utc')::date - w.days GROUP BY 1",
     ),
     Question(
         "analyticbot_new_users",
