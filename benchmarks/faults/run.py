@@ -135,9 +135,9 @@ TRIALS = (
     Trial(
         "telegram: 429",
         Switch("telegram_429", {"ratio": 1.0}),
-        ("TelegramRateLimited",),
+        ("TelegramRetryAfterHigh", "TelegramRateLimited"),
         (*TELEGRAM, *BOT, *LATE, *TASKS),
-        240,
+        420,
     ),
     Trial(
         "telegram away",
