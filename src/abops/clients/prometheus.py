@@ -34,6 +34,10 @@ class Prometheus:
     def __init__(self, url: str) -> None:
         self._server = Loopback(url)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._server.close()
+
     def firing(self) -> tuple[FiringAlert, ...]:
         """Return the alerts that fire now, without the one that always does."""
         found = self._server.get("/api/v1/alerts")["data"]["alerts"]

@@ -1,11 +1,12 @@
 """The contracts of all jobs: read from their folder, and recorded from what runs."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from abops.clients.exposition import scrape
-from abops.clients.prometheus import Prometheus
+from abops.clients.prometheus import Prometheus, Target
 from abops.kernel.errors import UsageError
 from abops.observability.contract import (
     Contract,
@@ -48,12 +49,12 @@ def contracts(root: Path) -> tuple[Contract, ...]:
 
 def jobs_of(prometheus: str) -> tuple[str, ...]:
     """Return the jobs that a Prometheus scrapes."""
-    return tuple(dict.fromkeys(target.job for target in Prometheus(prometheus).targets()))
+    return tuple(dict.fromkeys(target.job for target in _targets(prometheus)))
 
 
 def from_prometheus(job: str, url: str, version: str | None) -> Contract:
     """Return what the targets of a job show, asked at their own addresses."""
-    targets = [target for target in Prometheus(url).targets() if target.job == job]
+    targets = [target for target in _targets(url) if target.job == job]
     if not targets:
         raise UnknownJobError(f"{url} scrapes no job {job!r}")
     labels = _TARGET.union(*(target.labels for target in targets))
@@ -63,6 +64,11 @@ def from_prometheus(job: str, url: str, version: str | None) -> Contract:
 def from_url(job: str, url: str, version: str | None) -> Contract:
     """Return what one address shows, with the labels that every target has here."""
     return _contract(job, [scrape(url)], _TARGET | {"service", "env", "namespace"}, version)
+
+
+def _targets(url: str) -> tuple[Target, ...]:
+    with closing(Prometheus(url)) as prometheus:
+        return prometheus.targets()
 
 
 def _contract(job: str, texts: list[str], labels: frozenset[str], version: str | None) -> Contract:

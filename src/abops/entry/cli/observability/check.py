@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class UntestedAlertError(OpsError):
-    """An alert has no runbook or no test that makes it fire."""
+    """An alert has no runbook or no test that makes it fire, or a recorded series no test."""
 
     hint = "Write both into its catalogue entry."
 
@@ -48,12 +48,21 @@ def command(file: Path) -> None:
 
 
 def _tested(inventory: "Inventory") -> int:
+    from abops.observability.catalogue.recordings import recordings
     from abops.observability.rules import catalogue
 
     alerts = catalogue(inventory)
     untested = [a.name for a in alerts if not any(case.fires for case in a.cases)]
+    untested += [r.record for r in recordings(inventory) if not r.cases]
     if untested:
-        raise UntestedAlertError(f"never made to fire: {', '.join(untested)}")
+        raise UntestedAlertError(f"no case fires, or none says a value: {', '.join(untested)}")
+    unexplained = [
+        a.name
+        for a in alerts
+        if not all((a.impact, a.runbook.meaning, a.runbook.diagnosis, a.runbook.mitigation))
+    ]
+    if unexplained:
+        raise UntestedAlertError(f"a part of the runbook is empty: {', '.join(unexplained)}")
     return len(alerts)
 
 
