@@ -63,13 +63,14 @@ def publish(writer: redis.Redis, queue: str, waiting_s: float) -> None:
 
 
 def scraped(url: str) -> dict[tuple[str, str], float]:
-    """Return the value of every series, by its name and its one label."""
+    """Return the value of every series with a label, by its name and that one label."""
     with urlopen(url, timeout=5) as response:
         text = response.read().decode()
     return {
         (sample.name, next(iter(sample.labels.values()))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
+        if sample.labels  # the process's own figures have none
     }
 
 

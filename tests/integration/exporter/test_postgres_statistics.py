@@ -58,6 +58,7 @@ def test_a_role_that_monitors_reads_every_figure_a_server_of_its_own_has(
         "oldest_block_seconds",
         "replicas",
         "checkpoints_total",
+        "wal_bytes_total",
         "live_tuples",
         "dead_tuples",
         "autovacuum_due_tuples",

@@ -178,8 +178,12 @@ def _read_tool(path: Path, name: str, entry: object, modules: Path) -> Tool:
 
 
 def _key(tool: Tool, modules: Path) -> str:
-    """Hash what decides which program is built: the entry, and the files it is built from."""
-    digest = hashlib.blake2b(msgspec.json.encode(tool, order="sorted"), digest_size=6)
+    """Hash what decides which program is built: the entry, and the files it is built from.
+
+    Who asks for a program does not change it: profiles are left out.
+    """
+    bare = msgspec.structs.replace(tool, profiles=(), optional=False)
+    digest = hashlib.blake2b(msgspec.json.encode(bare, order="sorted"), digest_size=6)
     for provider in tool.providers:
         for file in _built_from(provider, modules):
             digest.update(file.read_bytes() if file.exists() else b"-")

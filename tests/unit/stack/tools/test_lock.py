@@ -34,6 +34,14 @@ def test_the_key_changes_with_the_entry_and_with_nothing_else(tmp_path: Path) ->
     assert key != read_lock(written(tmp_path, ENTRY.replace('"1.0"', '"1.1"')))["echo"].key
 
 
+def test_who_asks_for_a_tool_does_not_change_its_key(tmp_path: Path) -> None:
+    key = read_lock(written(tmp_path, ENTRY))["echo"].key
+
+    asked = ENTRY.replace('profiles = ["up"]', 'profiles = ["up", "test"]')
+    assert asked != ENTRY
+    assert key == read_lock(written(tmp_path, asked))["echo"].key
+
+
 def test_the_key_of_a_go_tool_follows_its_sums(tmp_path: Path) -> None:
     text = ENTRY.replace('{ kind = "path" }', '{ kind = "go", module = "m", builds = {} }')
     module = tmp_path / "go" / "m"
