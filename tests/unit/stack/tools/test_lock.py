@@ -37,7 +37,7 @@ def test_the_key_changes_with_the_entry_and_with_nothing_else(tmp_path: Path) ->
 def test_who_asks_for_a_tool_does_not_change_its_key(tmp_path: Path) -> None:
     key = read_lock(written(tmp_path, ENTRY))["echo"].key
 
-    asked = ENTRY.replace('profiles = ["up"]', 'profiles = ["up", "test"]')
+    asked = ENTRY.replace('profiles = ["test"]', 'profiles = ["test", "up"]')
     assert asked != ENTRY
     assert key == read_lock(written(tmp_path, asked))["echo"].key
 
