@@ -7,15 +7,18 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from click.testing import CliRunner
 
 from abops.clients.jaeger import Jaeger, TraceStoreError
 from abops.clients.promtool import Judge, VerdictError
+from abops.entry.cli.observability import check
 from abops.inventory.load import load_inventory
 from abops.kernel.clock import SystemClock
 from abops.observability import jaeger as config
 from abops.observability.traces.search import FoundTraces, TraceQuery
 from abops.observability.traces.spans import read_spans
 from abops.stack.tools import find_tool
+from abops.workflows.render import render
 from abops.workflows.traces import find_traces, picture_of
 from support import traces
 from support.servers import answers, free_port, wait_until
@@ -77,6 +80,19 @@ def test_a_word_that_jaeger_does_not_know_is_refused(tmp_path: Path) -> None:
     file.write_text(text.replace("enable_tracing", "enable_traces"))
     with pytest.raises(VerdictError, match="enable_traces"):
         Judge(find_tool("jaeger")).check("validate", "--config", str(file))
+
+
+def test_the_check_has_jaeger_judge_the_committed_file(tmp_path: Path) -> None:
+    inventory = tmp_path / "platform.yaml"
+    inventory.write_text((ROOT / "platform.yaml").read_text())
+    render(load_inventory(inventory), tmp_path, write=True)
+    file = tmp_path / "infrastructure/monitoring/jaeger/jaeger-config.yml"
+    file.write_text(file.read_text().replace("enable_tracing", "enable_traces"))
+
+    done = CliRunner().invoke(check.command, ["--inventory", str(inventory)])
+
+    assert isinstance(done.exception, VerdictError)
+    assert "enable_traces" in str(done.exception)
 
 
 def test_a_trace_comes_back_as_it_was_sent(server: traces.Jaeger, jaeger: Jaeger) -> None:

@@ -27,13 +27,14 @@ class FindingsError(OpsError):
 @click.command()
 @inventory_option
 def command(file: Path) -> None:
-    """Judge the rendered files: promtool, amtool, Grafana's schema, metric contracts, the lint.
+    """Judge the rendered files: promtool, amtool, Jaeger, rsyslog, Grafana's schema, the lint.
 
-    Every alert needs a runbook and a test that makes it fire.
+    Metric contracts too. Every alert needs a runbook and a test that makes it fire.
     """
     from abops.clients.promtool import Judge
     from abops.inventory.load import load_inventory
     from abops.stack.tools import find_tool
+    from abops.workflows.log_files import check_log_files
 
     root = file.absolute().parent
     folder = root / "infrastructure" / "monitoring"
@@ -43,6 +44,8 @@ def command(file: Path) -> None:
     promtool.check("check", "config", "--syntax-only", str(folder / "prometheus/prometheus.yml"))
     promtool.check("check", "rules", *map(str, (folder / "prometheus/rules").glob("*.yml")))
     amtool.check("check-config", str(folder / "alertmanager/routes.yml"))
+    click.echo(_judge_jaeger(folder / "jaeger" / "jaeger-config.yml"))
+    click.echo(check_log_files(inventory, folder / "logging"))
     looked = _linted(inventory, root)
     click.echo(f"{alerts} alert rules, configuration and routes are accepted; {looked} are sound")
 
@@ -79,3 +82,15 @@ def _linted(inventory: "Inventory", root: Path) -> str:
     if judged.findings:
         raise FindingsError(f"{len(judged.findings)} findings in rules and boards")
     return f"{judged.expressions} expressions and {judged.boards} boards"
+
+
+def _judge_jaeger(config: Path) -> str:
+    from abops.clients.promtool import Judge
+    from abops.stack.tools import ToolMissingError, find_tool
+
+    try:
+        jaeger = Judge(find_tool("jaeger"))
+    except ToolMissingError:
+        return "the traces' configuration was not judged: there is no jaeger here"
+    jaeger.check("validate", "--config", str(config))
+    return "the traces' configuration is accepted"
