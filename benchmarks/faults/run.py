@@ -157,7 +157,7 @@ TRIALS = (
         Switch("task_fail", {"ratio": 1.0}),
         ("WorkerTaskFailures",),
         (*LATE, *TASKS),
-        300,
+        480,
     ),
     Trial("beat sends nothing", Switch("beat_stop"), ("WorkerBeatNotTicking",), LATE, 240),
     Trial("beat killed", StopPart("beat", 9), GONE, (*LATE, *TASKS), 30),
