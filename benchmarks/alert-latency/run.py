@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from abops.kernel.clock import SystemClock
 from abops.workflows.demo import Demonstration, Result
 from abops.workflows.demo_faults import FAULTS
-from abops.workflows.demo_setting import set_the_scene
+from abops.workflows.demo_setting import aftermath_silenced, set_the_scene
 
 KINDS = ("api-killed", "api-errors", "postgres-stopped", "redis-stopped")
 GOAL_S = 30.0
@@ -36,11 +36,12 @@ def measure(kinds: Sequence[str], rounds: int) -> list[Result]:
     scene = set_the_scene(clock, report=lambda _: None)
     demonstration = Demonstration(scene.observers, scene.injector, clock, tell=lambda *_: None)
     results = []
-    for round_ in range(1, rounds + 1):
-        for fault in (f for f in FAULTS if f.name in kinds):
-            result = demonstration.run(fault, round_=round_)
-            results.append(result)
-            print(f"{len(results):3} {_line(result)}", file=sys.stderr, flush=True)
+    with aftermath_silenced(scene, clock):
+        for round_ in range(1, rounds + 1):
+            for fault in (f for f in FAULTS if f.name in kinds):
+                result = demonstration.run(fault, round_=round_)
+                results.append(result)
+                print(f"{len(results):3} {_line(result)}", file=sys.stderr, flush=True)
     return results
 
 

@@ -17,7 +17,7 @@ from abops.clients.inbox import Inbox
 from abops.clients.prometheus import Prometheus
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
-from abops.workflows.demo_faults import Fault, Injector
+from abops.workflows.demo_faults import SHOWN, Fault, Injector
 
 LOOK_EVERY_S = 0.2
 PAGE_WITHIN_S = 60.0
@@ -205,10 +205,12 @@ class _Page:
 
 
 def await_quiet(observers: Observers, clock: Clock) -> None:
-    """Wait until nothing fires and no incident is open."""
+    """Wait until none of the alerts that are shown fires, and no incident is open."""
     begun = clock.monotonic()
     while True:
-        firing = {f"{a.name} ({a.service})" for a in observers.prometheus.firing()}
+        firing = {
+            f"{a.name} ({a.service})" for a in observers.prometheus.firing() if a.name in SHOWN
+        }
         unresolved = [i for i in observers.incidents.incidents() if i["state"] != "resolved"]
         if not firing and not unresolved:
             return

@@ -84,6 +84,12 @@ FAULTS = (
 )
 
 
+SHOWN = tuple(sorted({name for fault in FAULTS for name in fault.alerts}))
+"""Alerts of the demonstration. All others are silent while it runs: a budget that burns for half
+an hour after a fault would keep its incident open, and the next fault would be no news."""
+ALWAYS_HEARD = ("AlertServiceDown", "DirectPage", "Watchdog")
+
+
 def find_fault(name: str) -> Fault:
     """Return the fault of this name."""
     for fault in FAULTS:

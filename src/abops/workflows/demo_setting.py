@@ -1,6 +1,8 @@
 """What the demonstration needs before it begins: a stack that runs, and eyes on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
 from msgspec import Struct
 
@@ -8,6 +10,7 @@ from abops.clients.alerts_api import AlertsApi
 from abops.clients.fault_panel import FaultPanel
 from abops.clients.inbox import Inbox
 from abops.clients.prometheus import Prometheus
+from abops.clients.silences import Silences
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 from abops.stack.keeper import PartStatus
@@ -15,8 +18,9 @@ from abops.stack.layout import find_layout
 from abops.stack.lifecycle import bring_up
 from abops.stack.site import Site, load_site
 from abops.workflows.demo import Observers
-from abops.workflows.demo_faults import Injector
+from abops.workflows.demo_faults import ALWAYS_HEARD, SHOWN, Injector
 
+SILENT_AT_MOST = timedelta(hours=2)
 NEEDED = frozenset(
     {
         *("postgres", "redis", "api", "bot", "worker", "beat", "traffic", "control"),
@@ -38,6 +42,19 @@ class Scene(Struct, frozen=True):
     site: Site
     observers: Observers
     injector: Injector
+
+
+@contextmanager
+def aftermath_silenced(scene: Scene, clock: Clock) -> Iterator[None]:
+    """Silence in Alertmanager what is not shown, until the block ends; at most for two hours."""
+    silences = Silences(scene.site.url("alertmanager"))
+    now = clock.now()
+    heard = (*SHOWN, *ALWAYS_HEARD)
+    silence = silences.all_but(heard, since=now, until=now + SILENT_AT_MOST)
+    try:
+        yield
+    finally:
+        silences.end(silence)
 
 
 def set_the_scene(clock: Clock, *, report: Callable[[PartStatus], None]) -> Scene:

@@ -36,7 +36,7 @@ def group(names: tuple[str, ...], *, rounds: int, output: str) -> None:
     from abops.workflows.demo import Demonstration
     from abops.workflows.demo_channels import CHANNELS
     from abops.workflows.demo_faults import FAULTS, find_fault
-    from abops.workflows.demo_setting import set_the_scene
+    from abops.workflows.demo_setting import aftermath_silenced, set_the_scene
 
     faults = [find_fault(name) for name in names] or list(FAULTS)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -45,10 +45,11 @@ def group(names: tuple[str, ...], *, rounds: int, output: str) -> None:
     scene = set_the_scene(clock, report=_progress)
     demonstration = Demonstration(scene.observers, scene.injector, clock, tell=_tell)
     results = []
-    for round_ in range(1, rounds + 1):
-        for fault in faults:
-            click.echo(f"\n{fault.name} (round {round_} of {rounds})", err=True)
-            results.append(demonstration.run(fault, round_=round_))
+    with aftermath_silenced(scene, clock):
+        for round_ in range(1, rounds + 1):
+            for fault in faults:
+                click.echo(f"\n{fault.name} (round {round_} of {rounds})", err=True)
+                results.append(demonstration.run(fault, round_=round_))
     rows = [_row(result, output) for result in results]
     missing = [f"{r.fault}: {_lacks(r)}" for r in results if not r.complete]
     if not names:
