@@ -45,6 +45,10 @@ class Silences:
         """End a silence now."""
         self._ask("DELETE", f"/api/v2/silence/{silence}")
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def _ask(self, method: str, path: str, document: object = None) -> httpx2.Response:
         try:
             response = self._client.request(method, self._url + path, json=document)

@@ -55,6 +55,7 @@ def aftermath_silenced(scene: Scene, clock: Clock) -> Iterator[None]:
         yield
     finally:
         silences.end(silence)
+        silences.close()
 
 
 def set_the_scene(clock: Clock, *, report: Callable[[PartStatus], None]) -> Scene:

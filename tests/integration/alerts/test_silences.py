@@ -45,4 +45,5 @@ async def test_all_but_the_named_alerts_are_silent_until_the_end(tmp_path: Path)
             return len(await heard()) == 3
 
         await eventually(all_of_them, what="everything is heard again")
+        silences.close()
         await client.close()
