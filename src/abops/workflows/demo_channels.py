@@ -24,12 +24,14 @@ from abops.workflows.demo import LOOK_EVERY_S, PAGE_WITHIN_S, Observers
 
 LASTS = timedelta(minutes=2)
 
+TEST_ALERT = "AbopsTestAlert"
+
 
 def warn_by_telegram(site: Site, observers: Observers, clock: Clock) -> float | None:
     """Give Alertmanager a security warning; return the seconds until Telegram had it."""
     begun = clock.now()
     labels = {
-        "alertname": "AbopsTestAlert",
+        "alertname": TEST_ALERT,
         "severity": "warning",
         "category": "security",
         "service": f"demo-{secrets.token_hex(3)}",  # an incident of its own each time

@@ -18,9 +18,11 @@ from abops.stack.layout import find_layout
 from abops.stack.lifecycle import bring_up
 from abops.stack.site import Site, load_site
 from abops.workflows.demo import Observers
+from abops.workflows.demo_channels import TEST_ALERT
 from abops.workflows.demo_faults import ALWAYS_HEARD, SHOWN, Injector
 
-SILENT_AT_MOST = timedelta(hours=2)
+SILENT_AT_MOST = timedelta(hours=6)
+SILENT_AFTER = timedelta(hours=2)
 NEEDED = frozenset(
     {
         *("postgres", "redis", "api", "bot", "worker", "beat", "traffic", "control"),
@@ -46,14 +48,20 @@ class Scene(Struct, frozen=True):
 
 @contextmanager
 def aftermath_silenced(scene: Scene, clock: Clock) -> Iterator[None]:
-    """Silence in Alertmanager what is not shown, until the block ends; at most for two hours."""
+    """Silence in Alertmanager what is not shown: while the block runs, and two hours after it.
+
+    Budgets go on burning after a fault, and their incident would take in the next fault's alert:
+    a second demonstration would wait for a page that is no news.
+    """
     silences = Silences(scene.site.url("alertmanager"))
+    heard = (*SHOWN, *ALWAYS_HEARD, TEST_ALERT)
     now = clock.now()
-    heard = (*SHOWN, *ALWAYS_HEARD)
     silence = silences.all_but(heard, since=now, until=now + SILENT_AT_MOST)
     try:
         yield
     finally:
+        now = clock.now()
+        silences.all_but(heard, since=now, until=now + SILENT_AFTER)
         silences.end(silence)
         silences.close()
 

@@ -69,6 +69,7 @@ def group(names: tuple[str, ...], *, rounds: int, output: str) -> None:
         f"what people saw: {scene.site.url('channels-inbox')}",
         err=True,
     )
+    click.echo("alerts that the demonstration does not show stay silent for 2 h", err=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
