@@ -165,7 +165,7 @@ class BoardAnswers:
         return round((self._clock.monotonic() - begun) * 1000)
 
     async def _fresh(self, question: Question, panel: Panel) -> PanelAnswer:
-        window = _window(question.span, panel.width)
+        window = _window(question.span, panel.width, panel.scrape_s)
         newest = question.newest_only
         targets = [
             replace(t, kind="instant") if newest and t.kind == "range" else t for t in panel.targets
@@ -207,9 +207,9 @@ def _unpacked(content: bytes) -> PanelAnswer:
     return msgspec.json.decode(zlib.decompress(content), type=PanelAnswer)
 
 
-def _window(span: Span, width: int) -> Window:
-    window = window_of(span, width)
-    return window if window.count <= POINTS_AT_MOST else window_of(span, 1)
+def _window(span: Span, width: int, scrape_s: int = 0) -> Window:
+    window = window_of(span, width, scrape_s=scrape_s)
+    return window if window.count <= POINTS_AT_MOST else window_of(span, 1, scrape_s=scrape_s)
 
 
 def _answer_of(panel: Panel, answered: Answered, window: Window) -> PanelAnswer:

@@ -188,7 +188,7 @@ def _with_raw(load: BoardLoad, raw: BoardLoad) -> BoardLoad:
 
 
 def _ask(client: Prometheus, board: Board, panel: Panel) -> PanelLoad:
-    window = window_of(DAY, panel.width)
+    window = window_of(DAY, panel.width, scrape_s=panel.scrape_s)
     fixed = window_variables(window)
     began, series, failed = time.monotonic(), 0, ""
     for target in panel.targets:

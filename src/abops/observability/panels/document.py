@@ -87,6 +87,7 @@ class RawQuery(Struct, rename="camel", frozen=True):
     range: bool | None = None
     format: str = "time_series"
     hide: bool = False
+    interval: str | None = None
 
 
 class RawTransformation(Struct, frozen=True):
@@ -110,6 +111,7 @@ class RawPanel(Struct, rename="camel", frozen=True):
     options: dict[str, Any] = {}
     links: list[Link] | None = None
     targets: list[RawQuery] | None = None
+    interval: str | None = None
     transformations: list[RawTransformation] = []
 
 

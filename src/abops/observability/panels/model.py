@@ -15,6 +15,8 @@ class Target(Struct, frozen=True):
     expr: str
     legend: str = ""
     kind: Kind = "range"
+    scrape_s: int = 0
+    """Seconds between two of its samples, where the board says so (Grafana: min step); 0: usual."""
 
 
 class Threshold(Struct, frozen=True):
@@ -66,6 +68,14 @@ class Panel(Struct, frozen=True):
     renamed: dict[str, str] = {}
     hidden: frozenset[str] = frozenset()
     columns: dict[str, ColumnFormat] = {}
+
+    @property
+    def scrape_s(self) -> int:
+        """Return the seconds between two samples of its slowest query; 0: as usual.
+
+        One grid of moments serves all its lines, so the slowest query decides.
+        """
+        return max((target.scrape_s for target in self.targets), default=0)
 
 
 class Row(Struct, frozen=True):

@@ -34,7 +34,7 @@ from abops.observability.panels.model import (
 )
 
 _LABEL_VALUES: Final = re.compile(r"\s*label_values\(\s*(?:(.*),)?\s*(\w+)\s*\)\s*", re.DOTALL)
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _ALL: Final = "$__all"
 _NEWEST_ONLY: Final = frozenset({"gauge", "bargauge"})
 """Panels that show the newest value: asking for the past would be work for nothing."""
@@ -69,8 +69,9 @@ def read_board(content: bytes) -> Board:
     )
 
 
-def _seconds(refresh: object) -> int:
-    found = re.fullmatch(r"(\d+)([smh])", refresh) if isinstance(refresh, str) else None
+def _seconds(written: object) -> int:
+    """Return the seconds that `30s` or `>30s` names; 0 for what names none."""
+    found = re.fullmatch(r">?\s*(\d+)([smhd])", written) if isinstance(written, str) else None
     return int(found[1]) * _SECONDS[found[2]] if found else 0
 
 
@@ -119,14 +120,22 @@ def _panel(found: RawPanel) -> Panel:
         words=_words(config.mappings),
         links=(*(found.links or []), *config.links),
         targets=tuple(
-            Target(query.ref_id, query.expr, query.legend_format or "", _kind(found.type, query))
-            for query in found.targets or []
-            if query.expr and not query.hide
+            _target(found, query) for query in found.targets or [] if query.expr and not query.hide
         ),
         text=str(found.options.get("content") or "") if found.type == "text" else "",
         renamed=renamed,
         hidden=hidden,
         columns=dict(_column_formats(found.field_config.overrides)),
+    )
+
+
+def _target(panel: RawPanel, query: RawQuery) -> Target:
+    return Target(
+        query.ref_id,
+        query.expr,
+        query.legend_format or "",
+        _kind(panel.type, query),
+        _seconds(query.interval) or _seconds(panel.interval),
     )
 
 

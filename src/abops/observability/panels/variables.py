@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from abops.observability.panels.model import Board, Variable
-from abops.observability.panels.window import SCRAPE_S, Window, rate_interval
+from abops.observability.panels.window import Window, rate_interval
 
 _USE: Final = re.compile(r"\$\{(\w+)(?::(\w+))?\}|\$(\w+)|\[\[(\w+)(?::(\w+))?\]\]")
 _LEGEND: Final = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
@@ -43,7 +43,7 @@ def window_variables(window: Window) -> dict[str, str]:
     return {
         "__interval": f"{window.step}s",
         "__interval_ms": str(window.step * 1000),
-        "__rate_interval": f"{rate_interval(window.step, scrape_s=SCRAPE_S)}s",
+        "__rate_interval": f"{rate_interval(window.step, scrape_s=window.scrape_s)}s",
         "__range": f"{seconds}s",
         "__range_s": str(seconds),
         "__range_ms": str(seconds * 1000),

@@ -62,6 +62,8 @@ class Window(Struct, frozen=True):
     start: int
     end: int
     step: int
+    scrape_s: int = SCRAPE_S
+    """Seconds between two samples of what is asked for: no step is shorter."""
 
     @property
     def count(self) -> int:
@@ -98,11 +100,12 @@ def _moment(text: str, now: datetime) -> datetime:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def window_of(span: Span, width: int, *, scrape_s: int = SCRAPE_S) -> Window:
-    """Return how a panel of `width` columns asks for `span`."""
+def window_of(span: Span, width: int, *, scrape_s: int = 0) -> Window:
+    """Return how a panel of `width` columns asks for `span`; `scrape_s` 0: as most series."""
+    scrape_s = scrape_s or SCRAPE_S
     step = step_of(span.seconds, width, scrape_s=scrape_s)
     start, end = int(span.start.timestamp()), int(span.end.timestamp())
-    return Window(start // step * step, end // step * step, step)
+    return Window(start // step * step, end // step * step, step, scrape_s)
 
 
 def step_of(span_s: float, width: int, *, scrape_s: int = SCRAPE_S) -> int:

@@ -164,6 +164,48 @@ def test_a_span_that_is_none_is_refused(since: str, until: str) -> None:
         read_span(since, until, NOON)
 
 
+@pytest.mark.parametrize(
+    ("interval", "seconds"),
+    [("30s", 30), (">1m", 60), ("1d", 86_400), ("", 0), (None, 0), ("$__interval", 0), (5, 0)],
+)
+def test_a_query_says_how_often_its_series_are_sampled(interval: object, seconds: int) -> None:
+    target = {"refId": "A", "expr": "up", "interval": interval}
+    if not isinstance(interval, str | None):
+        with pytest.raises(BoardError):
+            read(a_panel(1, "timeseries", "CPU", targets=[target]))
+        return
+    assert seconds == read(a_panel(1, "timeseries", "CPU", targets=[target])).panels[0].scrape_s
+
+
+def test_the_slowest_query_decides_and_the_panels_own_interval_counts_too() -> None:
+    targets = [{"refId": "A", "expr": "a"}, {"refId": "B", "expr": "b", "interval": "30s"}]
+    assert 30 == read(a_panel(1, "timeseries", "CPU", targets=targets)).panels[0].scrape_s
+    targets = [{"refId": "A", "expr": "a"}]
+    assert (
+        60
+        == read(a_panel(1, "timeseries", "CPU", targets=targets, interval="1m")).panels[0].scrape_s
+    )
+
+
+def test_no_step_is_shorter_than_the_time_between_two_samples() -> None:
+    hour = Span(NOON - timedelta(hours=1), NOON)
+    assert (15, "60s") == _step_and_rate(window_of(hour, 24))
+    assert (30, "120s") == _step_and_rate(window_of(hour, 24, scrape_s=30))
+    day = Span(NOON - timedelta(days=1), NOON)
+    assert (60, "120s") == _step_and_rate(window_of(day, 24, scrape_s=30))
+
+
+def _step_and_rate(window: Window) -> tuple[int, str]:
+    return window.step, window_variables(window)["__rate_interval"]
+
+
+def test_the_charts_of_machines_look_back_four_of_their_slow_scrapes() -> None:
+    """The node exporter is scraped every 30 s: a rate over one minute often has no two samples."""
+    board = read_board((COMMITTED[0].parent / "infrastructure.json").read_bytes())
+    slow = [p for p in board.panels for t in p.targets if "node_" in t.expr]
+    assert {30} == {panel.scrape_s for panel in slow}
+
+
 def test_variables_are_filled_in_every_notation() -> None:
     fixed = window_variables(Window(0, 3600, 30))
     expr = "a{env=~'$env'} ${env:regex} [[env]] [$__rate_interval] $__range_s $other $"

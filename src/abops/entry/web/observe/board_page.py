@@ -150,7 +150,7 @@ def frames_of(board: Board, span: Span, chosen: Chosen) -> dict[int, Frame]:
 
 
 def _frame(board: Board, panel: Panel, span: Span, chosen: Chosen) -> Frame:
-    fixed = window_variables(window_of(span, panel.width))
+    fixed = window_variables(window_of(span, panel.width, scrape_s=panel.scrape_s))
     settings: dict[str, Any] = {name: getattr(panel, name) for name in _FIELDS}
     return Frame(
         panel=panel,
