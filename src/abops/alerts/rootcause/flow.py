@@ -1,0 +1,124 @@
+"""Following the excess of a symptom down the calls to where it comes from.
+
+A slow database makes all its callers slow; the time itself is spent once, at the bottom. So each
+part gets an excess: how far the metric is beyond normal, times the requests it touches. A walker
+starts at the symptom. What a part has in excess of its callees is its own and stops there, the
+rest goes on to the callees in proportion to theirs. A part whose worst moment would not stand
+out on a normal day has no excess: noise must not lead the way.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from statistics import fmean, median
+
+from msgspec import Struct
+
+from abops.alerts.rootcause.graph import Graph
+from abops.alerts.rootcause.model import Ranking, Sample, Series
+
+WALKED = ("latency", "availability")
+GATE = 0.95
+"""Share of normal values that the worst one must exceed."""
+SYMPTOM_STOPS = 0.3
+"""What stops at the symptom counts less: there the trouble is seen, seldom where it begins."""
+PASSED_BY = 0.02
+"""Part of a visit that stays where the metric is out of range, even if callees explain it."""
+
+
+class Excess(Struct, frozen=True):
+    """How much of a metric is beyond normal in one part."""
+
+    amount: float
+    """Per bin: seconds of waiting, or failed requests."""
+    out_of_range: bool
+
+
+NOTHING = Excess(0.0, out_of_range=False)
+
+
+def excess(series: Series, requests: Series | None) -> Excess:
+    """Compare one part's metric with its normal; without requests every bin counts as one."""
+    sign, unit = (-1.0, 100.0) if series.metric == "availability" else (1.0, 1.0)
+    normal = sorted(sign * value for value in series.normal if value is not None)
+    touched = _weights(requests, len(series.during))
+    bins = [
+        (sign * value, weight)
+        for value, weight in zip(series.during, touched, strict=True)
+        if value is not None
+    ]
+    if not normal or not bins:
+        return NOTHING
+    worst = max(value for value, _ in bins)
+    if bisect_left(normal, worst) / len(normal) < GATE:
+        return NOTHING
+    middle = median(normal)
+    amount = fmean((value - middle) * weight for value, weight in bins) / unit
+    return Excess(max(0.0, amount), out_of_range=True)
+
+
+def excesses(metrics: Iterable[Series], metric: str) -> dict[str, Excess]:
+    """Return the excess of every part that has this metric."""
+    metrics = tuple(metrics)
+    requests = {series.entity: series for series in metrics if series.metric == "requests"}
+    return {
+        series.entity: excess(series, requests.get(series.entity))
+        for series in metrics
+        if series.metric == metric
+    }
+
+
+def walk(
+    graph: Graph, found: Mapping[str, Excess], *, symptom: str = "", metric: str = "latency"
+) -> Ranking:
+    """Rank the parts by how much of the symptom comes to rest in each of them."""
+    starts = {symptom: 1.0} if symptom else _entries(graph, found)
+    visits = dict(starts)
+    scores: dict[str, float] = {}
+    terms: dict[str, tuple[str, ...]] = {}
+    ordered = graph.order(starts)
+    later = set(ordered)
+    for part in ordered:
+        later.discard(part)
+        visit = visits.get(part, 0.0)
+        own = found.get(part, NOTHING)
+        callees = {
+            callee: found[callee].amount
+            for callee in graph.calls.get(part, ())
+            if callee in later and found.get(callee, NOTHING).amount > 0
+        }
+        below = sum(callees.values())
+        stops = max(0.0, own.amount - below) * (SYMPTOM_STOPS if part == symptom else 1.0)
+        share = stops / (stops + below) if stops + below > 0 else 0.0
+        for callee, amount in callees.items():
+            visits[callee] = visits.get(callee, 0.0) + visit * (1 - share) * amount / below
+        score = visit * share + (PASSED_BY * visit if own.out_of_range else 0.0)
+        if score > 0:
+            scores[part] = score
+            terms[part] = (_explains(metric, visit * share),)
+    return Ranking(f"{metric} walk", scores, terms)
+
+
+def _entries(graph: Graph, found: Mapping[str, Excess]) -> dict[str, float]:
+    """Return the parts with an excess that no caller with an excess explains."""
+    troubled = {part: e.amount for part, e in found.items() if e.amount > 0}
+    called = {callee for part in troubled for callee in graph.calls.get(part, ())}
+    entries = {part: amount for part, amount in troubled.items() if part not in called} or troubled
+    total = sum(entries.values())
+    return {part: amount / total for part, amount in entries.items()}
+
+
+def _weights(requests: Series | None, bins: int) -> tuple[float, ...]:
+    if requests is None:
+        return (1.0,) * bins
+    return tuple(_or_zero(value) for value in (*requests.during, *(None,) * bins)[:bins])
+
+
+def _or_zero(value: Sample) -> float:
+    return 0.0 if value is None else value
+
+
+def _explains(metric: str, share: float) -> str:
+    if share < 0.005:  # noqa: PLR2004 - what would be shown as 0 %
+        return f"its {metric} is out of its normal range, explained by what it calls"
+    what = "latency excess explains" if metric == "latency" else "failed requests explain"
+    return f"its {what} {100 * share:.0f} % of the symptom"
