@@ -16,6 +16,8 @@ from data import Cloudbed, PetShop
 from abops.alerts.rootcause.model import Sample, Series
 
 ANOMALOUS = 5.0
+SPREAD = 1.4826
+"""Makes the median deviation comparable with a standard deviation."""
 ROW = 2
 """PetShop's third row is the first one after the alarm."""
 LEAST = 10
@@ -36,26 +38,26 @@ def median_deviations(case: PetShop) -> Scores:
         if metric == case.metric
     }
     symptom = every.get(case.symptom, [])
-    rows = range(ROW, len(symptom))
-    row = next((i for i in rows if symptom[i] > ANOMALOUS), None)
+    row = next((i for i in range(ROW, len(symptom)) if symptom[i] is not None), None)
     if row is None:
         return {}
-    return {node: s[row] for node, s in every.items() if row < len(s) and s[row] > ANOMALOUS}
+    found = {node: deviations[row] for node, deviations in every.items() if deviations}
+    return {node: deviation for node, deviation in found.items() if deviation is not None}
 
 
-def _deviations(normal: tuple[Sample, ...], issue: tuple[Sample, ...]) -> list[float]:
+def _deviations(normal: tuple[Sample, ...], issue: tuple[Sample, ...]) -> list[Sample]:
+    """Return the deviation of every row that is anomalous, None of the others."""
     known = [value for value in normal if value is not None]
     if len(known) < LEAST:
         return []
     if pstdev(known) == 0:
         # A constant series: any difference counts.
-        return [
-            0.0 if value is None or value == known[0] else ANOMALOUS + abs(value - known[0])
-            for value in issue
-        ]
+        differences = [None if value is None else abs(value - known[0]) for value in issue]
+        return [difference or None for difference in differences]
     middle = median(known)
-    width = median(abs(value - middle) for value in known)
-    return [0.0 if value is None else _ratio(abs(value - middle), width) for value in issue]
+    width = SPREAD * median(abs(value - middle) for value in known)
+    ratios = [None if value is None else _ratio(abs(value - middle), width) for value in issue]
+    return [ratio if ratio is not None and ratio > ANOMALOUS else None for ratio in ratios]
 
 
 def _ratio(difference: float, width: float) -> float:

@@ -25,7 +25,8 @@ from data import Cluster, PetShop, SockShop, archives, cloudbed, petshop, socksh
 from abops.alerts.rootcause.likely import ranked_causes
 from abops.alerts.rootcause.model import History, IncidentEvidence, Series
 
-DATA = Path(os.environ.get("ABOPS_BENCH_DATA", Path(__file__).parents[4] / "shared/bench-data"))
+ROOT = Path(__file__).parents[3]
+DATA = Path(os.environ.get("ABOPS_BENCH_DATA", ROOT.parent / "shared/bench-data/alerts"))
 LATE = 60
 RESAMPLED = 2000
 NO_DATA = 3
@@ -209,7 +210,7 @@ def sockshop_rows(name: str, cases: list[SockShop]) -> list[Row]:
 def main() -> int:
     """Run all three sets and print a table, or a document with --output json."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=DATA / "alerts", help="folder of the archives")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the archives")
     parser.add_argument("--split", default="", help="only archives with this in their name")
     parser.add_argument("--small", action="store_true", help="every fourth case")
     parser.add_argument("--output", choices=("table", "json"), default="table")

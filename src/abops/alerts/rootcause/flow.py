@@ -24,6 +24,9 @@ SYMPTOM_STOPS = 0.3
 PASSED_BY = 0.02
 """Part of a visit that stays where the metric is out of range, even if callees explain it."""
 
+APART = 0.1
+"""Walkers that start at parts in trouble which the symptom does not reach: no graph is whole."""
+
 
 class Excess(Struct, frozen=True):
     """How much of a metric is beyond normal in one part."""
@@ -71,7 +74,7 @@ def walk(
     graph: Graph, found: Mapping[str, Excess], *, symptom: str = "", metric: str = "latency"
 ) -> Ranking:
     """Rank the parts by how much of the symptom comes to rest in each of them."""
-    starts = {symptom: 1.0} if symptom else _entries(graph, found)
+    starts = _starts(graph, found, symptom)
     visits = dict(starts)
     scores: dict[str, float] = {}
     terms: dict[str, tuple[str, ...]] = {}
@@ -96,6 +99,17 @@ def walk(
             scores[part] = score
             terms[part] = (_explains(metric, visit * share),)
     return Ranking(f"{metric} walk", scores, terms)
+
+
+def _starts(graph: Graph, found: Mapping[str, Excess], symptom: str) -> dict[str, float]:
+    """Return where walkers start: at the symptom, and a few where no known call leads."""
+    if not symptom:
+        return _entries(graph, found)
+    reached = graph.below((symptom,))
+    apart = _entries(graph, {part: e for part, e in found.items() if part not in reached})
+    if not apart:
+        return {symptom: 1.0}
+    return {symptom: 1 - APART} | {part: APART * share for part, share in apart.items()}
 
 
 def _entries(graph: Graph, found: Mapping[str, Excess]) -> dict[str, float]:
