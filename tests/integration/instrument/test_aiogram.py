@@ -29,7 +29,7 @@ def test_a_polling_bot_tells_its_updates_its_calls_and_its_health(
         wait_until(lambda: len(scrape.samples(updates)) == 2, what="two updates", timeout_s=20)
         assert {
             '{handler="cmd_start",status="ok",update_type="message"}': 1.0,
-            '{handler="forbidden",status="error",update_type="message"}': 1.0,
+            '{handler="forbidden",status="blocked",update_type="message"}': 1.0,
         } == scrape.samples(updates)
         calls = scrape.samples("telegram_api_requests_total")
         assert 1 == calls['{code="200",method="sendMessage"}']

@@ -140,3 +140,28 @@ async def test_an_update_nobody_handles_and_one_that_fails_are_told_apart() -> N
         for status in ("ok", "error")
     }
     assert {"ok": 1, "error": 1} == counted
+
+
+async def test_who_blocked_the_bot_is_no_failure_and_who_is_forbidden_otherwise_is_one() -> None:
+    class TelegramForbiddenError(Exception): ...
+
+    registry = CollectorRegistry()
+    updates = Updates(registry)
+
+    def raising(words: str) -> Any:  # noqa: ANN401 - a handler
+        async def handle(*_: object) -> None:
+            raise TelegramForbiddenError(words)
+
+        return handle
+
+    for words in ("Forbidden: bot was blocked by the user", "Forbidden: not enough rights"):
+        with pytest.raises(TelegramForbiddenError):
+            await updates(raising(words), an_update(), {})
+    counted = {
+        status: registry.get_sample_value(
+            "telegram_bot_update_duration_seconds_count",
+            {"handler": "unhandled", "update_type": "message", "status": status},
+        )
+        for status in ("blocked", "error")
+    }
+    assert {"blocked": 1, "error": 1} == counted

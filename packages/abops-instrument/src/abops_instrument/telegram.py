@@ -139,12 +139,17 @@ class ApiCalls:
 
     def _note_failure(self, error: Exception) -> str:
         code = _CODES.get(type(error).__name__, "error")
-        if code == _BLOCKED and "blocked" in str(error).lower():
+        if _is_block(error):
             self._blocked.inc()
         wait = getattr(error, "retry_after", None)
         if isinstance(wait, int | float):
             self._retry_after.inc(max(0, wait))
         return code
+
+
+def _is_block(error: BaseException | None) -> bool:
+    """Tell whether somebody has blocked the bot: their will, and no failure of ours."""
+    return _CODES.get(type(error).__name__) == _BLOCKED and "blocked" in str(error).lower()
 
 
 class _Update:
@@ -198,17 +203,19 @@ class Updates:
             duration = perf_counter() - work.started
             work.leave()
             _current_update.reset(token)
-            status = "ok" if failure is None else "error"
+            blocked = _is_block(failure)
+            failed = failure is not None and not blocked
+            status = "error" if failed else "blocked" if blocked else "ok"
             is_slow = duration > _SLOW_AFTER_S
-            becomes_a_span = work.is_sampled or failure is not None or is_slow
+            becomes_a_span = work.is_sampled or failed or is_slow
             self._durations.labels(update.handler, kind, status).observe(
                 duration, work.exemplar() if becomes_a_span else None
             )
             work.end(
                 f"update {update.handler}",
                 {"telegram.update_type": kind, "telegram.handler": update.handler},
-                error=failure,
-                failed=failure is not None,
+                error=failure if failed else None,
+                failed=failed,
                 wanted=is_slow,
             )
 

@@ -107,7 +107,7 @@ def _updates(service: str, _le: str) -> Measure:
     count = f"telegram_bot_update_duration_seconds_count{{{service}"
     return Measure(
         events="updates",
-        counted="updates from Telegram; bad are those whose handler failed",
+        counted="updates from Telegram; bad are those whose handler failed (blocked: no failure)",
         total=(f"{count}}}",),
         bad=(f'{count},status="error"}}',),
         hurts="People write to the bot and get no answer.",
