@@ -88,6 +88,7 @@ class Exporter(Collector):
         self._sources, self._clock, self._interval = sources, clock, interval
         self._samples: dict[str, list[Sample]] = {}
         self._up: dict[str, bool] = {}
+        self._failed = dict.fromkeys((source.name for source in sources), 0)
         self._stop = threading.Event()
 
     def collect(self) -> Iterable[Metric]:
@@ -104,7 +105,12 @@ class Exporter(Collector):
         )
         for name, is_up in list(self._up.items()):
             up.add_metric([name], float(is_up))
-        return [*families.values(), up]
+        failed = CounterMetricFamily(
+            "abops_exporter_errors_total", "Readings of this source that failed.", labels=["source"]
+        )
+        for name, count in list(self._failed.items()):
+            failed.add_metric([name], count)
+        return [*families.values(), up, failed]
 
     def read_once(self) -> None:
         """Read every source; one that is away keeps its last values."""
@@ -114,6 +120,7 @@ class Exporter(Collector):
                 is_up = True
             except OpsError as error:
                 is_up = False
+                self._failed[source.name] += 1
                 if self._up.get(source.name, True):
                     log.warning("source away", source=source.name, reason=str(error))
             self._up[source.name] = is_up

@@ -88,6 +88,7 @@ def test_a_queue_shows_its_length_and_the_age_of_its_oldest_message(
         (LENGTH, "messages"): 0.0,
         (OLDEST, "messages"): 0.0,
         ("abops_exporter_up", "redis"): 1.0,
+        ("abops_exporter_errors_total", "redis"): 0.0,
     } == scraped(url)
 
 
@@ -134,7 +135,8 @@ def test_an_exporter_that_starts_before_redis_finds_it_later(
 ) -> None:
     broker.stop()
     exporter.read_once()
-    assert {("abops_exporter_up", "redis"): 0.0} == scraped(url)
+    errors = ("abops_exporter_errors_total", "redis")
+    assert {("abops_exporter_up", "redis"): 0.0, errors: 1.0} == scraped(url)
 
     with start_redis(tmp_path / "again", port=broker.port):
         exporter.read_once()

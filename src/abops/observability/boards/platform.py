@@ -165,6 +165,16 @@ def _signals(parts: str) -> tuple[Panel, ...]:
             no_value="no span was lost in this time",
         ),
         chart(
+            "Readings that failed",
+            "short",
+            "Readings of a source that our exporter had to give up, in the hour before each"
+            " moment. Its last figures stay for fifteen minutes.",
+            Query(
+                f"sum by (source) (increase(abops_exporter_errors_total{{{E}}}[1h]))", "{{source}}"
+            ),
+            limits=(Limit(1, "yellow"),),
+        ),
+        chart(
             "Restarts",
             "short",
             "Restarts in the hour before each moment.",

@@ -152,7 +152,8 @@ _EXPORTER_ERROR_RUNBOOK: Final = Runbook(
     meaning="The exporter answers Prometheus, and says that its last reading failed.",
     diagnosis=(
         "```\nabops stack logs postgres-exporter -n 30\n"
-        "abops stack logs redis-exporter -n 30\n```\nMostly a right that the"
+        "abops stack logs redis-exporter -n 30\n"
+        "abops stack logs business-exporter -n 30\n```\nMostly a right that the"
         " exporter's role lost, or a view that a new version renamed."
     ),
     mitigation=(
@@ -202,6 +203,7 @@ def _parts(team: str) -> tuple[Alert, ...]:
                 " or redis_exporter_last_scrape_error) > {threshold}"
                 " or min by (env, job, service) (node_scrape_collector_success"
                 f'{{collector=~"{_COLLECTORS}"}}) == 0'
+                " or min by (env, job, service) (abops_exporter_up) == 0"
             ),
             threshold=0,
             unit="",
@@ -240,6 +242,10 @@ def _exporter_cases() -> tuple[Case, ...]:
     collectors = labelled(
         "node_scrape_collector_success", steady(1), node | {"collector": "cpu"}
     ) | labelled("node_scrape_collector_success", steady(0), node | {"collector": "diskstats"})
+    business = {"job": "abops-exporter", "service": "business-exporter", "env": "local"}
+    one_away = labelled(
+        "abops_exporter_up", steady(1), business | {"source": "postgres"}
+    ) | labelled("abops_exporter_up", steady(0), business | {"source": "redis"})
     absent = labelled("node_scrape_collector_success", steady(0), node | {"collector": "nvme"})
     due = timedelta(minutes=5)
     return (
@@ -247,6 +253,12 @@ def _exporter_cases() -> tuple[Case, ...]:
         Case("not before its hold", postgres(1), due - timedelta(seconds=15)),
         Case("Redis' fails", redis, due, (fired("redis", "redis"),)),
         Case("one collector of a node fails", collectors, due, (fired("node", "node-exporter"),)),
+        Case(
+            "ours cannot read one of its sources",
+            one_away,
+            due,
+            (fired("abops-exporter", "business-exporter"),),
+        ),
         Case("this machine has no such hardware", absent, due * 2),
         Case("all is read", postgres(0), due * 2),
         Case("no data", {}, due * 2),
