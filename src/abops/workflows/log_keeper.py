@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from abops.clients.opensearch import LogStoreError, OpenSearch
 from abops.inventory.model import Inventory
@@ -113,14 +114,16 @@ class LogKeeper:
             unshipped[source.part] = len(lacking)
             if lacking:
                 oldest = min(oldest, *(_time_of(by_id[name], file) for name in lacking))
-        query = Query(level="error", since=now - RECENT, env=self._place.env, size=0)
+        query = Query(since=now - RECENT, env=self._place.env, size=0)
+        bad = replace(query, level="error")
         return PathState(
             up=True,
             status=self._store.health(),
             disk_used_ratio=self._store.disk_used_ratio(),
             unshipped=unshipped,
             lag_s=(now - oldest).total_seconds(),
-            errors=find(self._store, self._inventory, query, now).parts,
+            lines=find(self._store, self._inventory, query, now).parts,
+            errors=find(self._store, self._inventory, bad, now).parts,
             dead_letters=self._dead_letters(),
         )
 

@@ -312,8 +312,9 @@ _STORES: Final = (
         "Bps",
         "Bytes of write-ahead log written each second.",
         Query(
-            f"sum by (service) (rate(abops_pg_wal_bytes_total{{{E}}}[$__rate_interval]))",
-            "{{service}}",
+            # Its service is who measured it, which says nothing here.
+            f"sum(rate(abops_pg_wal_bytes_total{{{E}}}[$__rate_interval]))",
+            "PostgreSQL",
         ),
     ),
     chart(

@@ -104,6 +104,14 @@ def _answers() -> Panel:
 def _lines() -> tuple[Panel, ...]:
     return (
         _chart(
+            "Lines by part",
+            "short",
+            "Lines in the five minutes before each moment. A part that falls silent while it works"
+            " has lost its way to the store; one that grows fivefold is in a loop.",
+            Query(f"sum by (part) (abops_log_lines{{{E}}})", "{{part}}"),
+            stacked=True,
+        ),
+        _chart(
             "Errors by part",
             "short",
             "Lines of level error and above in the five minutes before each moment. A step up"
@@ -111,7 +119,6 @@ def _lines() -> tuple[Panel, ...]:
             Query(f"sum by (part) (abops_log_error_lines{{{E}}})", "{{part}}"),
             stacked=True,
             no_value="no part wrote an error; without the log path: make up LOGS=1 fills it",
-            width=16,
         ),
         _chart(
             "Errors, a day ago",

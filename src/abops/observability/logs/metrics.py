@@ -17,6 +17,8 @@ class PathState(Struct, frozen=True):
     """Lines at the end of each part's file that the store lacks."""
     lag_s: float = 0.0
     """Age of the oldest of them."""
+    lines: Mapping[str, int] = {}
+    """Lines in the last five minutes, by part."""
     errors: Mapping[str, int] = {}
     """Lines of level error and above in the last five minutes, by part."""
     dead_letters: int = 0
@@ -40,6 +42,8 @@ def exposition(state: PathState) -> str:
             f"abops_log_ingest_lag_seconds {state.lag_s:.1f}",
             *_head("abops_log_unshipped_lines", "gauge", "Newest lines of a file not stored."),
             *(f'abops_log_unshipped_lines{{part="{p}"}} {n}' for p, n in state.unshipped.items()),
+            *_head("abops_log_lines", "gauge", "Lines, last 5 minutes."),
+            *(f'abops_log_lines{{part="{p}"}} {n}' for p, n in state.lines.items()),
             *_head("abops_log_error_lines", "gauge", "Lines of level error up, last 5 minutes."),
             *(f'abops_log_error_lines{{part="{p}"}} {n}' for p, n in state.errors.items()),
         ]

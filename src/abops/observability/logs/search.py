@@ -158,11 +158,13 @@ def read_answer(
     hits = answer["hits"]
     total = hits.get("total", {"value": len(hits["hits"]), "relation": "eq"})
     groups = answer.get("aggregations", {})
+    levels = {b["key"]: b["doc_count"] for b in _buckets(groups, "levels")}
     return Found(
         lines=tuple(_line(inventory, hit) for hit in hits["hits"]),
-        total=total["value"],
+        # The store stops counting early; its groups it counts to the end.
+        total=max(total["value"], sum(levels.values())),
         exact=total["relation"] == "eq",
-        levels={b["key"]: b["doc_count"] for b in _buckets(groups, "levels")},
+        levels=levels,
         parts={b["key"].removesuffix(".log"): b["doc_count"] for b in _buckets(groups, "files")},
         bars=tuple(
             Bar(b["key_as_string"], b["doc_count"], b["errors"]["doc_count"])

@@ -9,7 +9,9 @@ CONTRACT = Path(__file__).parents[3] / "rules/contracts/abops-logs@declared.txt"
 
 
 def test_the_contract_names_what_is_published() -> None:
-    state = PathState(up=True, status="green", unshipped={"api": 1}, errors={"api": 2})
+    state = PathState(
+        up=True, status="green", unshipped={"api": 1}, lines={"api": 9}, errors={"api": 2}
+    )
     contract = read_contract(CONTRACT.name, CONTRACT.read_text())
     assert contract.metrics == from_scrape(exposition(state))
 
