@@ -190,7 +190,9 @@ def test_searching_a_number_opens_the_incident(client: TestClient) -> None:
 def test_search_lists_incidents_and_runbooks(client: TestClient) -> None:
     assert "INC-36" in client.get("/search?q=redis").text
     assert '<a href="/runbooks/ApiErrorStorm">' in client.get("/search?q=errorstorm").text
-    assert "Nothing found for" in client.get("/search?q=zebra").text
+    nothing = client.get("/search?q=zebra").text
+    assert "Nothing found for" in nothing
+    assert "leads to the trace" in nothing
     assert "What are you looking for?" in client.get("/search").text
 
 
