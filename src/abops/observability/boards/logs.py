@@ -17,6 +17,10 @@ E: Final = 'env=~"$env"'
 _NONE: Final = "no data: make up LOGS=1 fills it"
 _LAG: Final = (Limit(60, "yellow"), Limit(300))
 _DISK: Final = (Limit(0.7, "yellow"), Limit(0.8))
+# A part without errors has no series; while the store answers, none means none.
+_ALL_ERRORS: Final = (
+    f"sum(abops_log_error_lines{{{E}}}) or 0 * max(abops_log_store_status{{{E}}})"
+)
 _figure: Final = partial(stat, no_value=_NONE)
 _chart: Final = partial(chart, no_value=_NONE)
 
@@ -43,8 +47,7 @@ def _now() -> tuple[Panel, ...]:
         _figure(
             "Errors, 5 min",
             "short",
-            # A part without errors has no series; while the store answers, none means none.
-            f"sum(abops_log_error_lines{{{E}}}) or 0 * max(abops_log_store_status{{{E}}})",
+            _ALL_ERRORS,
             "Lines of level error and above of all parts in the last five minutes.",
             Limit(20, "yellow"),
         ),
@@ -124,9 +127,8 @@ def _lines() -> tuple[Panel, ...]:
             "Errors, a day ago",
             "short",
             "All parts now and at the same time yesterday. LogErrorSpike compares each part so.",
-            Query(f"sum(abops_log_error_lines{{{E}}})", "now"),
+            Query(_ALL_ERRORS, "now"),
             Query(f"sum(abops_log_error_lines{{{E}}} offset 1d)", "a day ago"),
-            no_value="no part wrote an error; without the log path: make up LOGS=1 fills it",
         ),
     )
 
