@@ -4,7 +4,7 @@ A part has its own alerts. A service also has its instances: when all of them co
 service, when one does it is that instance; the geometric mean tells these apart. A machine has
 few kinds of alert of its own and counts double. Then callers hand over: what a part shows while
 something it calls shows alerts of its own is mostly an echo. A part that was just changed keeps
-half, for the change explains it as well.
+more of it the fresher the change is, for the change explains it as well.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,20 @@ from msgspec.structs import replace
 
 from abops.alerts.rootcause.graph import Graph
 from abops.alerts.rootcause.model import ChangeSeen, History, IncidentEvidence, Ranking
-from abops.alerts.rootcause.weights import SILENT, Own, own_evidence, rarest, recent_changes
+from abops.alerts.rootcause.weights import (
+    SILENT,
+    Change,
+    Own,
+    own_evidence,
+    rarest,
+    recent_changes,
+)
 
 MEMBER = 0.5
 """Added to each instance, so that one silent instance does not silence its service."""
 MACHINE = 2.0
 ECHO = 0.5
 """Weight of the callees' alerts, in never-seen alerts, that takes 63 % of a caller's."""
-CHANGED_KEEPS = 0.5
 CALLEE_CHANGE = 0.5
 """What a change counts in a part that is silent itself, but called by one that is not."""
 
@@ -44,16 +50,19 @@ def by_alerts(evidence: IncidentEvidence, graph: Graph) -> Ranking:
 
 
 def _with_changes(
-    own: Mapping[str, Own], changes: Mapping[str, tuple[ChangeSeen, float]], graph: Graph
+    own: Mapping[str, Own], changes: Mapping[str, Change], graph: Graph
 ) -> dict[str, Own]:
     """Add changes where they matter: to a part with alerts, or below one."""
     parts = dict(own)
     below = graph.below(own)
-    for entity, (change, weight) in changes.items():
-        if entity in own:
-            parts[entity] = replace(own[entity], change=change, change_weight=weight)
-        elif entity in below:
-            parts[entity] = replace(SILENT, change=change, change_weight=weight * CALLEE_CHANGE)
+    for entity, found in changes.items():
+        if entity in below:
+            parts[entity] = replace(
+                own.get(entity, SILENT),
+                change=found.change,
+                fresh=found.fresh,
+                change_weight=found.weight * (1.0 if entity in own else CALLEE_CHANGE),
+            )
     return parts
 
 
@@ -85,9 +94,8 @@ def _hand_over(
         held = scores.get(part, 0.0)
         if below <= 0 or held <= 0:
             continue
-        passed = held * (1 - exp(-below / (ECHO * unit)))
-        if part in own and own[part].change is not None:
-            passed *= CHANGED_KEEPS
+        fresh = own.get(part, SILENT).fresh
+        passed = held * (1 - exp(-below / (ECHO * unit))) * (1 - fresh)
         scores[part] = held - passed
         for callee, weight in callees.items():
             if weight > 0:

@@ -44,6 +44,11 @@ class ChangeSeen(Struct, frozen=True):
     title: str = ""
     kind: str = "deploy"
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Under which (entity, kind) it is counted in the history."""
+        return self.entity, f"change:{self.kind}"
+
 
 class Series(Struct, frozen=True):
     """A metric of one part, before and during the incident. None: no value at that time."""
@@ -63,10 +68,13 @@ class History(Struct, frozen=True):
     incidents: int = 0
     seen: Mapping[tuple[str, str], int] = {}
 
-    def with_incident(self, alerts: Iterable[AlertSeen]) -> Self:
-        """Return the history with one incident more."""
+    def with_incident(
+        self, alerts: Iterable[AlertSeen], changes: Iterable[ChangeSeen] = ()
+    ) -> Self:
+        """Return the history with one incident more; `changes` are those shortly before it."""
         counts = Counter(self.seen)
         counts.update({(alert.entity, alert.kind) for alert in alerts})
+        counts.update({change.key for change in changes})
         return type(self)(self.incidents + 1, dict(counts))
 
     def state(self) -> dict[str, object]:

@@ -20,6 +20,8 @@ FIRST_BONUS = 0.5
 FIRST_FADES_S = 60.0
 CHANGE_COUNTS_S = 1800.0
 """Most bad changes show within half an hour; at its end a change counts half."""
+CHANGED_ANYWAY = 0.1
+"""Share of incidents that a change precedes by chance, as long as no higher one was counted."""
 CHANGE_GRACE_S = 60.0
 """A deploy is often reported when it ends, and its first alert is then the earlier one."""
 
@@ -34,7 +36,17 @@ class Own(Struct, frozen=True):
     first_at: float | None
     change: ChangeSeen | None = None
     """The latest change of it shortly before."""
+    fresh: float = 0.0
+    """1 for a change as it began, one half for one half an hour before, 0 without a change."""
     change_weight: float = 0.0
+
+
+class Change(Struct, frozen=True):
+    """A change shortly before."""
+
+    change: ChangeSeen
+    fresh: float
+    weight: float
 
 
 SILENT = Own(0.0, (), None)
@@ -77,25 +89,25 @@ def own_evidence(alerts: Iterable[AlertSeen], history: History) -> dict[str, Own
 
 def recent_changes(
     changes: Iterable[ChangeSeen], history: History, began: float | None
-) -> dict[str, tuple[ChangeSeen, float]]:
+) -> dict[str, Change]:
     """Return the latest change of each part shortly before `began`, with its weight.
 
     A part that is changed before most incidents anyway tells less by it.
     """
     if began is None:
         return {}
-    found: dict[str, tuple[ChangeSeen, float]] = {}
+    found: dict[str, Change] = {}
     for change in sorted(changes, key=lambda change: change.at):
         before = began - change.at
         if -CHANGE_GRACE_S <= before <= CHANGE_COUNTS_S:
             fresh = 1 - max(0.0, before) / CHANGE_COUNTS_S / 2
-            found[change.entity] = (change, fresh * rarity(history, *as_seen(change)))
+            found[change.entity] = Change(change, fresh, fresh * _rarity_of(change, history))
     return found
 
 
-def as_seen(change: ChangeSeen) -> tuple[str, str]:
-    """Return under which (entity, kind) a change is counted in the history."""
-    return change.entity, f"change:{change.kind}"
+def _rarity_of(change: ChangeSeen, history: History) -> float:
+    by_chance = max(history.seen.get(change.key, 0), history.incidents * CHANGED_ANYWAY)
+    return log((history.incidents + 2) / (by_chance + 1)) ** 2
 
 
 def _early(first_at: float | None, began: float) -> float:
