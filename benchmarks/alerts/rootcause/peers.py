@@ -148,11 +148,11 @@ def circa(case: PetShop) -> list[str]:
         node
         for node, metric in case.normal
         if metric == case.metric and _any(case.normal[node, metric])
-        if _any(case.issue.get((node, metric), ()))
+        if _any(case.issue.get((node, metric), ())[case.after :])
     }
     causes = _without_missing(case, columns)
     normal = {n: _filled(case.normal[n, case.metric]) for n in columns}
-    issue = {n: _filled(case.issue[n, case.metric]) for n in columns}
+    issue = {n: _filled(case.issue[n, case.metric][case.after :]) for n in columns}
     scores = {node: _surprise(node, sorted(causes[node]), normal, issue) for node in columns}
     effects = {n: {m for m in columns if n in causes[m]} for n in columns}
     seen: dict[str, set[str]] = {}
