@@ -5,7 +5,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from abops.alerts.store import database
+from abops.alerts.store import database, schema_access, schema_duty, schema_learned
 from abops.alerts.store.schema import metadata
 
 
@@ -16,6 +16,7 @@ def test_the_migrations_lead_to_the_schema(tmp_path: Path) -> None:
         found = compare_metadata(MigrationContext.configure(connection), metadata)
     engine.dispose()
     assert [] == found
+    assert {metadata} == {m.metadata for m in (schema_access, schema_duty, schema_learned)}
 
 
 def test_the_code_is_written_for_the_last_migration() -> None:

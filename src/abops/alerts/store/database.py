@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from abops.kernel.errors import OpsError
 
 __all__ = ["Connection", "StoreUnavailableError", "migrate", "open_readers", "open_writer"]
-HEAD = "0001"
+HEAD = "0002"
 """The revision this code is written for; Alembic is loaded only when the file is older."""
 BUSY_TIMEOUT_MS = 5_000
 

@@ -1,8 +1,9 @@
 """The tables. Moments are seconds since 1970 in UTC; labels and lists are JSON.
 
 `event` is append-only: what was said. `alert` and `incident` are what follows from it, and
-`outbox` what people have yet to be told. A change here needs a migration beside it; a test
-compares the two.
+`outbox` what people have yet to be told. `schema_duty` holds who is to be woken when and what is
+kept silent, `schema_learned` what was learned, `schema_access` who may do what. A change needs a
+migration beside it; a test compares the two.
 """
 
 from typing import Any
@@ -25,7 +26,8 @@ metadata = MetaData(
 )
 
 
-def _required(name: str, kind: type[Any]) -> Column[Any]:
+def required(name: str, kind: type[Any]) -> Column[Any]:
+    """Return a column that always has a value."""
     return Column(name, kind, nullable=False)
 
 
@@ -34,33 +36,36 @@ event = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("key", LargeBinary, nullable=False, unique=True),
-    _required("fingerprint", Text),
-    _required("status", Text),
-    _required("starts_at", Float),
+    required("fingerprint", Text),
+    required("status", Text),
+    required("starts_at", Float),
     Column("ends_at", Float),
-    _required("received_at", Float),
-    _required("source", Text),
-    _required("labels", Text),
-    _required("annotations", Text),
-    _required("generator_url", Text),
+    required("received_at", Float),
+    required("source", Text),
+    required("labels", Text),
+    required("annotations", Text),
+    required("generator_url", Text),
 )
 
 alert = Table(
     "alert",
     metadata,
     Column("fingerprint", Text, primary_key=True),
-    _required("name", Text),
-    _required("severity", Text),
-    _required("service", Text),
-    _required("env", Text),
-    _required("state", Text),
-    _required("labels", Text),
-    _required("annotations", Text),
-    _required("generator_url", Text),
-    _required("starts_at", Float),
+    required("name", Text),
+    required("severity", Text),
+    required("service", Text),
+    required("env", Text),
+    required("state", Text),
+    required("labels", Text),
+    required("annotations", Text),
+    required("generator_url", Text),
+    required("starts_at", Float),
     Column("ends_at", Float),
-    _required("ended_by", Text),
+    required("ended_by", Text),
     Column("incident", Integer),
+    Column("kind", Text, nullable=False, server_default=""),
+    Column("suppressed", Text, nullable=False, server_default=""),
+    Column("changes", Text, nullable=False, server_default=""),
     Index("ix_alert_firing", "state", sqlite_where=text("state = 'firing'")),
     Index("ix_alert_incident", "incident"),
 )
@@ -69,26 +74,35 @@ incident = Table(
     "incident",
     metadata,
     Column("number", Integer, primary_key=True),
-    _required("title", Text),
-    _required("state", Text),
-    _required("severity", Text),
-    _required("service", Text),
-    _required("env", Text),
-    _required("team", Text),
-    _required("opened_at", Float),
-    _required("updated_at", Float),
-    _required("started_at", Float),
+    required("title", Text),
+    required("state", Text),
+    required("severity", Text),
+    required("service", Text),
+    required("env", Text),
+    required("team", Text),
+    required("opened_at", Float),
+    required("updated_at", Float),
+    required("started_at", Float),
     Column("quiet_since", Float),
     Column("acked_at", Float),
-    _required("acked_by", Text),
+    required("acked_by", Text),
     Column("resolved_at", Float),
     Column("recurs", Integer),
-    _required("alerts", Integer),
-    _required("firing", Integer),
-    _required("revision", Integer),
-    _required("channels", Text),
-    _required("runbook_url", Text),
-    _required("description", Text),
+    required("alerts", Integer),
+    required("firing", Integer),
+    required("revision", Integer),
+    required("channels", Text),
+    required("runbook_url", Text),
+    required("description", Text),
+    Column("shape", Text, nullable=False, server_default="alerts"),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("merged_into", Integer),
+    Column("score", Float),
+    Column("score_terms", Text, nullable=False, server_default="[]"),
+    Column("causes", Text, nullable=False, server_default="[]"),
+    Column("level", Integer, nullable=False, server_default="0"),
+    Column("paged_at", Float),
+    Column("noise", Integer, nullable=False, server_default="0"),
     Index("ix_incident_unresolved", "number", sqlite_where=text("state <> 'resolved'")),
     Index("ix_incident_scope", "service", "env", "resolved_at"),
     Index("ix_incident_opened", "opened_at"),
@@ -99,12 +113,13 @@ member = Table(
     metadata,
     Column("incident", Integer, ForeignKey("incident.number"), primary_key=True),
     Column("fingerprint", Text, primary_key=True),
-    _required("reason", Text),
-    _required("joined_at", Float),
-    _required("state", Text),
-    _required("starts_at", Float),
+    required("reason", Text),
+    required("joined_at", Float),
+    required("state", Text),
+    required("starts_at", Float),
     Column("ends_at", Float),
-    _required("ended_by", Text),
+    required("ended_by", Text),
+    Column("terms", Text, nullable=False, server_default="[]"),
     sqlite_with_rowid=False,
 )
 
@@ -112,11 +127,11 @@ timeline = Table(
     "timeline",
     metadata,
     Column("id", Integer, primary_key=True),
-    _required("incident", Integer),
-    _required("at", Float),
-    _required("kind", Text),
-    _required("text", Text),
-    _required("actor", Text),
+    required("incident", Integer),
+    required("at", Float),
+    required("kind", Text),
+    required("text", Text),
+    required("actor", Text),
     Index("ix_timeline_incident", "incident"),
 )
 
@@ -125,19 +140,19 @@ outbox = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("key", Text, nullable=False, unique=True),
-    _required("incident", Integer),
-    _required("channel", Text),
-    _required("kind", Text),
-    _required("severity", Text),
-    _required("page", Integer),
-    _required("state", Text),
-    _required("attempts", Integer),
-    _required("since", Float),
-    _required("created_at", Float),
-    _required("next_at", Float),
+    required("incident", Integer),
+    required("channel", Text),
+    required("kind", Text),
+    required("severity", Text),
+    required("page", Integer),
+    required("state", Text),
+    required("attempts", Integer),
+    required("since", Float),
+    required("created_at", Float),
+    required("next_at", Float),
     Column("delivered_at", Float),
-    _required("reference", Text),
-    _required("error", Text),
+    required("reference", Text),
+    required("error", Text),
     Index(
         "ix_outbox_waiting",
         "channel",
@@ -148,31 +163,31 @@ outbox = Table(
 )
 
 heartbeat = Table(
-    "heartbeat", metadata, Column("source", Text, primary_key=True), _required("at", Float)
+    "heartbeat", metadata, Column("source", Text, primary_key=True), required("at", Float)
 )
 
 rejected = Table(
     "rejected",
     metadata,
     Column("id", Integer, primary_key=True),
-    _required("at", Float),
-    _required("source", Text),
+    required("at", Float),
+    required("source", Text),
     Column("position", Integer),
-    _required("error", Text),
-    _required("content", LargeBinary),
+    required("error", Text),
+    required("content", LargeBinary),
 )
 
 counter = Table(
-    "counter", metadata, Column("name", Text, primary_key=True), _required("value", Integer)
+    "counter", metadata, Column("name", Text, primary_key=True), required("value", Integer)
 )
 
 audit = Table(
     "audit",
     metadata,
     Column("id", Integer, primary_key=True),
-    _required("at", Float),
-    _required("actor", Text),
-    _required("via", Text),
-    _required("action", Text),
-    _required("subject", Text),
+    required("at", Float),
+    required("actor", Text),
+    required("via", Text),
+    required("action", Text),
+    required("subject", Text),
 )
