@@ -61,6 +61,11 @@ class Prometheus:
         )
         return len(found["data"]["result"])
 
+    def count_at(self, expr: str, moment: int) -> int:
+        """Return how many series an expression has at a moment, in seconds since 1970."""
+        found = self._server.get("/api/v1/query", query=expr, time=str(moment))["data"]
+        return len(found["result"]) if found["resultType"] == "vector" else 1
+
     def targets(self) -> tuple[Target, ...]:
         """Return what is scraped."""
         found = self._server.get("/api/v1/targets", state="active")["data"]["activeTargets"]

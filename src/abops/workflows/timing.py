@@ -194,7 +194,10 @@ def _ask(client: Prometheus, board: Board, panel: Panel) -> PanelLoad:
     for target in panel.targets:
         expr = fill_query(target.expr, board.variables, {}, fixed)
         try:
-            series += client.count_range(expr, window.start, window.end, window.step)
+            if target.kind in {"instant", "table"}:
+                series += client.count_at(expr, window.end)
+            else:
+                series += client.count_range(expr, window.start, window.end, window.step)
         except OpsError as error:
             failed = str(error)
     return PanelLoad(

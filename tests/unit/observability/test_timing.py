@@ -54,6 +54,15 @@ def test_copies_are_made_until_there_are_enough() -> None:
     assert 5 == len({(seed.name, seed.labels["instance"]) for seed in found})
 
 
+def test_the_api_grows_by_pods_and_nothing_else_does() -> None:
+    api = Seed({"__name__": "hits_total", "job": "analyticbot-api", "instance": "a"}, 1.0, 1.0)
+
+    found = copies([GAUGE, api, FLAG], 6)
+
+    assert 4 == len({seed.labels["instance"] for seed in found if seed.name == "hits_total"})
+    assert 6 == len(found)
+
+
 def test_what_an_expression_needs_is_followed_through_recorded_series() -> None:
     found = needed(["max(a:b:c)"], {"a:b:c": "sum(rate(hits_total[5m]))"})
 
@@ -70,6 +79,12 @@ def test_an_expanded_expression_reads_raw_series_only() -> None:
     found = expanded('max(a:y{env="x"}) + a:yy', {"a:x": "sum(hits)", "a:y": "2 * a:x"})
 
     assert "max((2 * (sum(hits)))) + a:yy" == found
+
+
+def test_a_range_of_a_recorded_series_becomes_a_subquery() -> None:
+    found = expanded('sum_over_time(a:x{env="x"}[30d]) / a:x', {"a:x": "sum(hits)"})
+
+    assert "sum_over_time((sum(hits))[30d:]) / (sum(hits))" == found
 
 
 @pytest.mark.parametrize(

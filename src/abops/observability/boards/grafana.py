@@ -198,6 +198,8 @@ def _target(query: Query, panel: Panel, ref: str) -> Any:
         target = target.legend_format(query.legend)
     if panel.kind == "table":
         return target.instant().format(prometheus_model.PromQueryFormat.TABLE)
+    if panel.kind in {"gauge", "bargauge"}:
+        return target.instant()  # they show the newest value: the way to it costs, and is not seen
     if panel.kind == "heatmap":
         return target.range().format(prometheus_model.PromQueryFormat.HEATMAP)
     return target.range().exemplar(query.exemplars)

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -15,6 +16,8 @@ from msgspec import Struct
 from abops.observability.catalogue.recording import Recording
 
 DAY_S: Final = 86_400
+GROWING: Final = "analyticbot-api"
+"""The job of which there are more when there is more to do."""
 _WAVE: Final = 0.4
 """Night is this much below, noon this much above the mean."""
 _EPOCH_FROM: Final = 1e9
@@ -63,9 +66,14 @@ def expanded(expr: str, recorded: Mapping[str, str]) -> str:
     for name in sorted(recorded, key=len, reverse=True):
         if name in expr:
             inner = expanded(recorded[name], {k: v for k, v in recorded.items() if k != name})
-            word = rf"(?<![\w:]){re.escape(name)}(?![\w:])(\{{[^}}]*\}})?"
-            expr = re.sub(word, lambda _found, inner=inner: f"({inner})", expr)  # type: ignore[misc]
+            word = rf"(?<![\w:]){re.escape(name)}(?![\w:])(?:\{{[^}}]*\}})?(\[\w+)?"
+            expr = re.sub(word, partial(_spelled_out, inner), expr)
     return expr
+
+
+def _spelled_out(inner: str, found: re.Match[str]) -> str:
+    """Return what stands in place of a recorded series: over a range, a subquery."""
+    return f"({inner})" + (f"{found[1]}:" if found[1] else "")
 
 
 def levels(known: Sequence[Recording]) -> tuple[tuple[Recording, ...], ...]:
@@ -82,15 +90,20 @@ def levels(known: Sequence[Recording]) -> tuple[tuple[Recording, ...], ...]:
 
 
 def copies(seeds: list[Seed], least: int) -> list[Seed]:
-    """Return the seeds, and copies under further instances until there are `least`."""
+    """Return the seeds, and copies under further instances until there are `least`.
+
+    Copied is the API, as more of its pods would be: that is how an environment grows. Without an
+    API everything is.
+    """
     found = list(seeds)
+    scraped = [seed for seed in seeds if "instance" in seed.labels]
+    growing = [seed for seed in scraped if seed.labels.get("job") == GROWING] or scraped
     number = 0
-    while seeds and len(found) < least:
+    while growing and len(found) < least:
         number += 1
         found += [
             Seed(seed.labels | {"instance": f"copy-{number}"}, seed.value, seed.slope)
-            for seed in seeds[: least - len(found)]
-            if "instance" in seed.labels
+            for seed in growing[: least - len(found)]
         ]
     return found
 
