@@ -15,12 +15,24 @@ from abops.inventory.matchers import Matcher
 
 AlertStatus = Literal["firing", "resolved"]
 IncidentState = Literal["open", "acked", "resolved"]
+IncidentShape = Literal["alerts", "storm"]
 Severity = Literal["critical", "warning", "info"]
 ChannelType = Literal["slack", "pagerduty", "telegram", "email"]
 DeliveryState = Literal["pending", "sending", "retry", "done", "dead", "skipped"]
 DeliveryKind = Literal["open", "rise", "update", "ack", "unack", "resolve", "fallback"]
 TimelineKind = Literal[
-    "opened", "joined", "rose", "acked", "unacked", "quiet", "resolved", "told", "note"
+    "opened",
+    "joined",
+    "rose",
+    "acked",
+    "unacked",
+    "quiet",
+    "resolved",
+    "told",
+    "note",
+    "merged",
+    "split",
+    "storm",
 ]
 EventKind = Literal["opened", "updated", "acked", "unacked", "resolved", "delivered"]
 
@@ -119,6 +131,19 @@ class Member(Struct, frozen=True):
     alert: Alert
     reason: str
     joined_at: datetime
+    terms: tuple[str, ...] = ()
+    """What spoke for joining, strongest first."""
+
+
+class SuspectedCause(Struct, frozen=True):
+    """Where an incident may have begun, and what speaks for it."""
+
+    entity: str
+    share: float
+    """How much of the evidence points here, 0 to 1; the shares of an incident's causes add up
+    to 1 at most."""
+    terms: tuple[str, ...]
+    """What speaks for it, in words."""
 
 
 class TimelineEntry(Struct, frozen=True):
@@ -185,6 +210,19 @@ class IncidentSummary(Struct, frozen=True):
     """The resolved incident of the same service that came before it, within a day."""
     revision: int = 0
     """Grows with every change; a message of an older revision is out of date."""
+    shape: IncidentShape = "alerts"
+    """`storm`: it stands for a flood, and its alerts are told in digests."""
+    owner: str = ""
+    merged_into: int | None = None
+    """The incident that took its alerts over."""
+    score: float | None = None
+    """Probability that somebody has to act, 0 to 1. None: nothing has been learned yet."""
+    score_terms: tuple[str, ...] = ()
+    cause: str = ""
+    """The first of its suspected causes."""
+    level: int = 0
+    """The highest level of the escalation that was paged; 0: none."""
+    noise: bool = False
 
 
 class IncidentDetail(Struct, frozen=True):
@@ -197,6 +235,7 @@ class IncidentDetail(Struct, frozen=True):
     deliveries: tuple[Delivery, ...]
     runbook_url: str = ""
     description: str = ""
+    causes: tuple[SuspectedCause, ...] = ()
 
 
 class ServiceEvent(Struct, frozen=True):

@@ -1,11 +1,12 @@
 """Incidents on disk: writing one step's changes, and reading the state back after a restart."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
-from abops.alerts.model import Actor, AlertEvent
+from abops.alerts.model import Actor, AlertEvent, SuspectedCause
 from abops.alerts.store.records import (
     AlertRecord,
     Changes,
@@ -15,7 +16,12 @@ from abops.alerts.store.records import (
 )
 
 _encode = msgspec.json.Encoder().encode
-_strings = msgspec.json.Decoder(tuple[str, ...])
+_LISTS: dict[str, msgspec.json.Decoder[Any]] = {
+    "channels": msgspec.json.Decoder(tuple[str, ...]),
+    "score_terms": msgspec.json.Decoder(tuple[str, ...]),
+    "causes": msgspec.json.Decoder(tuple[SuspectedCause, ...]),
+}
+"""The columns of an incident that hold JSON."""
 _INCIDENT_COLUMNS = IncidentRecord.__struct_fields__
 _ALERT_COLUMNS = AlertRecord.__struct_fields__
 _RECURS_WITHIN_S = 86_400
@@ -37,7 +43,8 @@ _PUT_ALERT = _upsert(
 _END_ALERT = "UPDATE alert SET state = ?, ends_at = ?, ended_by = ? WHERE fingerprint = ?"
 _PUT_INCIDENT = _upsert("incident", _INCIDENT_COLUMNS, ("number",))
 _PUT_MEMBER = (
-    f"INSERT INTO member ({', '.join(MemberRow.__struct_fields__)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT INTO member ({', '.join(MemberRow.__struct_fields__)})"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (incident, fingerprint) DO UPDATE SET state = excluded.state,"
     " starts_at = excluded.starts_at, ends_at = excluded.ends_at, ended_by = excluded.ended_by"
 )
@@ -150,13 +157,14 @@ def _alert_row(record: AlertRecord, event: AlertEvent) -> tuple[object, ...]:
 
 
 def _incident_row(record: IncidentRecord) -> tuple[object, ...]:
-    row = {**msgspec.structs.asdict(record), "channels": _encode(record.channels).decode()}
+    row = msgspec.structs.asdict(record)
+    row.update({name: _encode(row[name]).decode() for name in _LISTS})
     return tuple(row.values())
 
 
 def _incident(row: tuple[object, ...]) -> IncidentRecord:
     values = dict(zip(_INCIDENT_COLUMNS, row, strict=True))
-    values["channels"] = _strings.decode(str(values["channels"]))
+    values.update({name: read.decode(str(values[name])) for name, read in _LISTS.items()})
     return IncidentRecord(**values)  # type: ignore[arg-type] # the columns are the fields
 
 

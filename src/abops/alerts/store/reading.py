@@ -12,14 +12,17 @@ from abops.alerts.model import (
     IncidentState,
     IncidentSummary,
     Member,
+    SuspectedCause,
     TimelineEntry,
 )
 
 _strings = msgspec.json.Decoder(tuple[str, ...])
+_causes = msgspec.json.Decoder(tuple[SuspectedCause, ...])
 _labels = msgspec.json.Decoder(dict[str, str])
 _SUMMARY = (
     "number, title, state, severity, service, env, team, opened_at, updated_at, alerts, firing,"
-    " channels, acked_at, acked_by, resolved_at, recurs, revision, runbook_url, description"
+    " channels, acked_at, acked_by, resolved_at, recurs, revision, runbook_url, description,"
+    " shape, owner, merged_into, score, score_terms, causes, level, noise"
 )
 _TIMELINE_AT_MOST = 500
 
@@ -63,6 +66,7 @@ def incident(connection: Connection, number: int, *, members: int) -> IncidentDe
         deliveries=_deliveries(connection, number),
         runbook_url=row.runbook_url,
         description=row.description,
+        causes=_causes.decode(row.causes),
     )
 
 
@@ -106,6 +110,14 @@ def _summary(row: "Row[tuple[object, ...]]") -> IncidentSummary:
         resolved_at=_maybe(row.resolved_at),
         recurs=row.recurs,
         revision=row.revision,
+        shape=row.shape,
+        owner=row.owner,
+        merged_into=row.merged_into,
+        score=row.score,
+        score_terms=_strings.decode(row.score_terms),
+        cause=next((cause.entity for cause in _causes.decode(row.causes)), ""),
+        level=row.level,
+        noise=bool(row.noise),
     )
 
 
@@ -113,7 +125,7 @@ def _members(connection: Connection, number: int, limit: int) -> tuple[Member, .
     rows = connection.exec_driver_sql(
         "SELECT a.fingerprint, a.name, a.severity, a.service, a.env, m.state, a.labels,"
         " a.annotations, m.starts_at, m.ends_at, m.ended_by, a.generator_url, m.reason,"
-        " m.joined_at FROM member AS m JOIN alert AS a USING (fingerprint)"
+        " m.joined_at, m.terms FROM member AS m JOIN alert AS a USING (fingerprint)"
         " WHERE m.incident = ? ORDER BY m.state = 'resolved', m.joined_at LIMIT ?",
         (number, limit),
     )
@@ -135,6 +147,7 @@ def _members(connection: Connection, number: int, limit: int) -> tuple[Member, .
             ),
             reason=row.reason,
             joined_at=_moment(row.joined_at),
+            terms=_strings.decode(row.terms),
         )
         for row in rows
     )

@@ -13,8 +13,10 @@ from abops.alerts.model import (
     AlertEvent,
     AlertStatus,
     DeliveryKind,
+    IncidentShape,
     IncidentState,
     Severity,
+    SuspectedCause,
     TimelineKind,
 )
 
@@ -31,6 +33,12 @@ class AlertRecord(Struct):
     ends_at: float | None
     ended_by: str
     incident: int | None
+    kind: str = ""
+    """What sort of alert: name and summary without numbers. Empty: not correlated yet."""
+    suppressed: str = ""
+    """Why nobody is told of it. Empty: people are told."""
+    changes: str = ""
+    """Its last states, newest last, one letter each: what flapping is judged by."""
 
 
 class IncidentRecord(Struct):
@@ -57,6 +65,18 @@ class IncidentRecord(Struct):
     channels: tuple[str, ...]
     runbook_url: str
     description: str
+    shape: IncidentShape = "alerts"
+    owner: str = ""
+    merged_into: int | None = None
+    score: float | None = None
+    score_terms: tuple[str, ...] = ()
+    causes: tuple[SuspectedCause, ...] = ()
+    level: int = 0
+    """The highest level of the escalation that was paged; 0: none."""
+    paged_at: float | None = None
+    """When the first page was due: what the levels count from."""
+    noise: int = 0
+    """1 when somebody said that nobody had to act."""
 
 
 class OutboxEntry(Struct, frozen=True):
@@ -100,6 +120,8 @@ class MemberRow(Struct, frozen=True):
     starts_at: float
     ends_at: float | None
     ended_by: str
+    terms: str = "[]"
+    """What spoke for joining, as JSON: texts."""
 
 
 @dataclass(slots=True)
