@@ -83,24 +83,22 @@ def _hand_over(
     level: Mapping[str, float], own: Mapping[str, Own], graph: Graph, unit: float
 ) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
     """Let callers hand their evidence down to alerting callees; also say who handed to whom."""
+    weights = {part: _weight(own.get(part)) for part in level}
+    speaking = tuple(part for part in level if level[part] > 0)
+    loud = graph.among(frozenset(speaking))
     scores = dict(level)
     taken: dict[str, tuple[str, ...]] = {}
-    ordered = graph.order(level)
-    later = set(ordered)
-    for part in ordered:
-        later.discard(part)
-        callees = {c: _weight(own.get(c)) for c in graph.calls.get(part, ()) if c in later}
+    for part, later in loud.downwards(speaking, level):
+        callees = {callee: weights[callee] for callee in later if weights[callee] > 0}
         below = sum(callees.values())
-        held = scores.get(part, 0.0)
-        if below <= 0 or held <= 0:
+        if below <= 0:
             continue
         fresh = own.get(part, SILENT).fresh
-        passed = held * (1 - exp(-below / (ECHO * unit))) * (1 - fresh)
-        scores[part] = held - passed
+        passed = scores[part] * (1 - exp(-below / (ECHO * unit))) * (1 - fresh)
+        scores[part] -= passed
         for callee, weight in callees.items():
-            if weight > 0:
-                scores[callee] = scores.get(callee, 0.0) + passed * weight / below
-                taken[callee] = (*taken.get(callee, ()), part)
+            scores[callee] += passed * weight / below
+            taken[callee] = (*taken.get(callee, ()), part)
     return scores, taken
 
 

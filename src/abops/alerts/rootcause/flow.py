@@ -74,49 +74,40 @@ def walk(
     graph: Graph, found: Mapping[str, Excess], *, symptom: str = "", metric: str = "latency"
 ) -> Ranking:
     """Rank the parts by how much of the symptom comes to rest in each of them."""
-    starts = _starts(graph, found, symptom)
-    visits = dict(starts)
+    amounts = {part: own.amount for part, own in found.items() if own.amount > 0 or part == symptom}
+    troubled = graph.among(amounts)
+    visits = _starts(troubled, amounts, symptom)
     scores: dict[str, float] = {}
     terms: dict[str, tuple[str, ...]] = {}
-    ordered = graph.order(starts)
-    later = set(ordered)
-    for part in ordered:
-        later.discard(part)
-        visit = visits.get(part, 0.0)
-        own = found.get(part, NOTHING)
-        callees = {
-            callee: found[callee].amount
-            for callee in graph.calls.get(part, ())
-            if callee in later and found.get(callee, NOTHING).amount > 0
-        }
-        below = sum(callees.values())
-        stops = max(0.0, own.amount - below) * (SYMPTOM_STOPS if part == symptom else 1.0)
+    for part, later in troubled.downwards(tuple(visits), amounts):
+        callees = {callee: amounts[callee] for callee in later}
+        below, visit = sum(callees.values()), visits.get(part, 0.0)
+        stops = max(0.0, amounts[part] - below) * (SYMPTOM_STOPS if part == symptom else 1.0)
         share = stops / (stops + below) if stops + below > 0 else 0.0
         for callee, amount in callees.items():
             visits[callee] = visits.get(callee, 0.0) + visit * (1 - share) * amount / below
-        score = visit * share + (PASSED_BY * visit if own.out_of_range else 0.0)
+        score = visit * share + (PASSED_BY * visit if found[part].out_of_range else 0.0)
         if score > 0:
             scores[part] = score
             terms[part] = (_explains(metric, visit * share),)
     return Ranking(f"{metric} walk", scores, terms)
 
 
-def _starts(graph: Graph, found: Mapping[str, Excess], symptom: str) -> dict[str, float]:
+def _starts(graph: Graph, amounts: Mapping[str, float], symptom: str) -> dict[str, float]:
     """Return where walkers start: at the symptom, and a few where no known call leads."""
     if not symptom:
-        return _entries(graph, found)
+        return _entries(graph, amounts)
     reached = graph.below((symptom,))
-    apart = _entries(graph, {part: e for part, e in found.items() if part not in reached})
+    apart = _entries(graph, {part: e for part, e in amounts.items() if part not in reached})
     if not apart:
         return {symptom: 1.0}
     return {symptom: 1 - APART} | {part: APART * share for part, share in apart.items()}
 
 
-def _entries(graph: Graph, found: Mapping[str, Excess]) -> dict[str, float]:
+def _entries(graph: Graph, amounts: Mapping[str, float]) -> dict[str, float]:
     """Return the parts with an excess that no caller with an excess explains."""
-    troubled = {part: e.amount for part, e in found.items() if e.amount > 0}
-    called = {callee for part in troubled for callee in graph.calls.get(part, ())}
-    entries = {part: amount for part, amount in troubled.items() if part not in called} or troubled
+    called = {callee for part in amounts for callee in graph.calls.get(part, ())}
+    entries = {part: e for part, e in amounts.items() if part not in called} or amounts
     total = sum(entries.values())
     return {part: amount / total for part, amount in entries.items()}
 

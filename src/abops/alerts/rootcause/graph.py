@@ -1,11 +1,11 @@
 """Who calls whom, and in which order to go through it.
 
 Callers come before what they call. A circle of calls has no such order: it is entered where it
-is nearest to the start, and the call that closes it is not followed.
+is nearest to the start, then at its weakest part, and the call that closes it is not followed.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -41,9 +41,31 @@ class Graph(Struct, frozen=True):
                     queue.append(callee)
         return depth
 
-    def order(self, starts: Iterable[str]) -> list[str]:
-        """Return what the starts reach, callers first."""
+    def among(self, loud: Container[str]) -> "Graph":
+        """Return the calls between these parts only; silent ones join or part nobody."""
+        calls = {
+            caller: tuple(callee for callee in callees if callee in loud)
+            for caller, callees in self.calls.items()
+            if caller in loud
+        }
+        return Graph(calls, self.members, self.nodes)
+
+    def downwards(
+        self, starts: Iterable[str], weight: Mapping[str, float]
+    ) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield what the starts reach, callers first, with the callees that are still to come."""
+        ordered = self.order(starts, weight)
+        place = {part: position for position, part in enumerate(ordered)}
+        for part in ordered:
+            yield part, tuple(c for c in self.calls.get(part, ()) if place[c] > place[part])
+
+    def order(self, starts: Iterable[str], weight: Mapping[str, float]) -> list[str]:
+        """Return what the starts reach, callers first; `weight` tells the weakest in a circle."""
         depth = self.below(starts)
+
+        def entered(part: str) -> tuple[int, float]:
+            return depth[part], weight.get(part, 0.0)
+
         waits = dict.fromkeys(depth, 0)
         for part in depth:
             for callee in self.calls.get(part, ()):
@@ -51,7 +73,7 @@ class Graph(Struct, frozen=True):
         ready = deque(part for part, callers in waits.items() if callers == 0)
         ordered: list[str] = []
         while waits:
-            part = ready.popleft() if ready else min(waits, key=depth.__getitem__)
+            part = ready.popleft() if ready else min(waits, key=entered)
             del waits[part]
             ordered.append(part)
             for callee in self.calls.get(part, ()):
