@@ -79,11 +79,18 @@ def _level(entity: str, own: Mapping[str, Own], graph: Graph) -> float:
     return score * (MACHINE if entity in graph.nodes else 1.0)
 
 
+def _draw(entity: str, own: Mapping[str, Own], graph: Graph) -> float:
+    """Return what draws the callers' evidence: its alerts, and those of an instance on average."""
+    members = graph.members.get(entity, ())
+    total = sum(_weight(own.get(member)) for member in members)
+    return _weight(own.get(entity)) + total / max(1, len(members))
+
+
 def _hand_over(
     level: Mapping[str, float], own: Mapping[str, Own], graph: Graph, unit: float
 ) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
     """Let callers hand their evidence down to alerting callees; also say who handed to whom."""
-    weights = {part: _weight(own.get(part)) for part in level}
+    weights = {part: _draw(part, own, graph) for part in level}
     speaking = tuple(part for part in level if level[part] > 0)
     loud = graph.among(frozenset(speaking))
     scores = dict(level)
@@ -132,7 +139,8 @@ class Words:
         if own.first_at is not None and own.first_at == self._began:
             terms.append(self._first())
         if loud:
-            terms.append(f"{loud} of its {len(members)} instances alert")
+            of = f"{loud} of its {len(members)} instances alert"
+            terms.append(of if len(members) > 1 else "its only known instance alerts")
         if entity in self._graph.nodes and own.kinds:
             terms.append("it is a machine: what runs on it suffers with it")
         loud_callers = [c for c in callers if c in self._own and self._own[c].kinds]

@@ -54,6 +54,16 @@ def test_callees_share_what_is_handed_down_by_their_own_alerts() -> None:
     assert pytest.approx(2.0) == gained_db / gained_cache
 
 
+def test_a_callee_draws_by_its_instances_on_average() -> None:
+    edges = (
+        Edge("api", "db"),
+        Edge("db-0", "db", "instance_of"),
+        Edge("db-1", "db", "instance_of"),
+    )
+    found = by(AlertSeen("api", "A"), AlertSeen("db-0", "B"), edges=edges)
+    assert pytest.approx(ONE * exp(-0.5 / 0.5)) == found.scores["api"]
+
+
 def test_a_silent_callee_takes_nothing() -> None:
     assert {"api": ONE} == by(AlertSeen("api", "A"), edges=(Edge("api", "db"),)).scores
 

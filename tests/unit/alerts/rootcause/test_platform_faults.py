@@ -171,6 +171,16 @@ def test_when_all_pods_complain_it_is_the_service() -> None:
     assert "3 of its 3 instances alert" in first.terms
 
 
+def test_a_database_whose_alert_names_its_pod_still_draws_its_callers() -> None:
+    alerts = [
+        *alerts_of(fired for fired in DATABASE_STOPPED if fired[2] != "postgres"),
+        *alerts_of([(3, "KubePodCrashLooping", "postgres")], pod="postgres-0"),
+    ]
+    first, *_ = likely_causes(incident_evidence(alerts, edges=EDGES))
+    assert "postgres" == first.entity
+    assert "its only known instance alerts" in first.terms
+
+
 def test_a_machine_that_is_not_ready_is_named_before_the_pods_on_it() -> None:
     alerts = [
         *alerts_of([(0, "KubePodNotReady", "api")], pod="api-7d-x1", node="node-2"),
