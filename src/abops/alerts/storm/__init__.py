@@ -1,0 +1,1 @@
+"""When too much comes: storms and their digests, flapping alerts, those that pass by themselves."""
