@@ -30,11 +30,14 @@ TimelineKind = Literal[
     "resolved",
     "told",
     "note",
+    "cause",
     "merged",
     "split",
     "storm",
 ]
-EventKind = Literal["opened", "updated", "acked", "unacked", "resolved", "delivered"]
+EventKind = Literal[
+    "opened", "updated", "suspected", "acked", "unacked", "resolved", "delivered"
+]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 
@@ -334,5 +337,7 @@ class ServiceConfig(Struct, frozen=True):
     data_dir: Path
     endpoints: Endpoints = Endpoints()
     settings: ServiceSettings = ServiceSettings()
+    calls: tuple[tuple[str, str], ...] = ()
+    """Which part calls which, by name: what a likely cause is followed along."""
     alertmanager_url: str | None = None
     """Where to compare notes. None: only what arrives is known."""

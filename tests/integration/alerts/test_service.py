@@ -133,7 +133,7 @@ async def test_subscribers_hear_what_happens(channels: Channels, tmp_path: Path)
                 if event.kind == "resolved":
                     break
     assert "opened" == kinds[0]
-    assert {"opened", "updated", "delivered", "resolved"} == set(kinds)
+    assert {"opened", "updated", "delivered", "resolved"} == set(kinds) - {"suspected"}
 
 
 async def test_after_a_stop_everything_goes_on(channels: Channels, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from abops.alerts.model import (
     OutboxItem,
     RouteDecision,
     ServiceConfig,
+    SuspectedCause,
 )
 from abops.alerts.route.tree import PAGING_TYPES, decide, fallback_channels
 from abops.alerts.service.step import Cause, Step, severity_of, title_of
@@ -170,6 +171,22 @@ class Incidents:
             step.note(TimelineRow(incident.number, unit.now, "told", text))
             step.changed(incident, "updated")
             step.write()
+
+    def suspect(self, unit: Unit, number: int, causes: tuple[SuspectedCause, ...]) -> None:
+        """Note where an incident may have begun; people hear of it with the next edit."""
+        incident = self._open.get(number)
+        if incident is None or incident.causes == causes:
+            return
+        before = incident.causes[0].entity if incident.causes else ""
+        incident.causes = causes
+        step = Step(unit)
+        step.changed(incident, "suspected")
+        if causes and causes[0].entity != before:
+            text = f"likely cause: {causes[0].entity}; {'; '.join(causes[0].terms)}"
+            step.note(TimelineRow(number, unit.now, "cause", text))
+            for channel in incident.channels:
+                self._update(step, incident, channel)
+        step.write()
 
     def claimed(self, number: int, channel: str) -> None:
         """A message is being composed: what changes from now on needs another one."""

@@ -24,6 +24,7 @@ from abops.alerts.model import (
     ServiceConfig,
     ServiceEvent,
 )
+from abops.alerts.service.causes import Causes
 from abops.alerts.service.deliver import Delivery
 from abops.alerts.service.ending import end_tasks
 from abops.alerts.service.incidents import Incidents
@@ -58,6 +59,7 @@ class AlertService:
             config.data_dir, config.settings, self._incidents, self.clock, self._announce
         )
         self._delivery = Delivery(config, self._vault, self._incidents, self._metrics, self.clock)
+        self._causes = Causes(config, self._vault, self._incidents)
         self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,7 +75,10 @@ class AlertService:
         self._metrics.duplicate_pages.inc(self._vault.pages_in_doubt)
         self._heard_at = self._now()  # silence counts from here, not from before a pause
         self._delivery.start()
-        self._tasks = [asyncio.create_task(self._every(TICK_S, self._tick))]
+        self._tasks = [
+            asyncio.create_task(self._every(TICK_S, self._tick)),
+            asyncio.create_task(self._causes.run()),
+        ]
         if self.config.alertmanager_url is not None:
             self._tasks.append(asyncio.create_task(self._reconcile(self.config.alertmanager_url)))
 
@@ -191,6 +196,8 @@ class AlertService:
     def _spread(self, events: list[ServiceEvent], channels: set[str]) -> None:
         for channel in channels:
             self._delivery.wake(channel)
+        for event in events:
+            self._causes.hear(event)
         for queue in self._subscribers:
             for event in events:
                 if queue.full():  # a reader this slow reads the list again anyway

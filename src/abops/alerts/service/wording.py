@@ -42,6 +42,15 @@ def status_line(incident: IncidentSummary) -> str:
     return " · ".join(parts)
 
 
+def cause_line(detail: IncidentDetail) -> str:
+    """Say where it may have begun and what speaks most for it. Empty: nothing does."""
+    if not detail.causes:
+        return ""
+    cause = detail.causes[0]
+    why = f": {cause.terms[0]}" if cause.terms else ""
+    return f"Likely cause {cause.entity} ({cause.share:.0%}){why}"
+
+
 def reply(incident: IncidentSummary, kind: str) -> str:
     """Say in one line what has just changed."""
     if kind == "rise":
@@ -61,6 +70,8 @@ def slack_blocks(detail: IncidentDetail, url: str) -> list[dict[str, Any]]:
     lines = [f"{mark} *{_slack(headline(incident))}*", _slack(status_line(incident))]
     if detail.description:
         lines.append(_slack(detail.description))
+    if detail.causes:
+        lines.append(_slack(cause_line(detail)))
     links = [f"<{url}|Incident>"]
     if detail.runbook_url:
         links.append(f"<{_slack(detail.runbook_url)}|Runbook>")
@@ -86,6 +97,7 @@ def pagerduty_payload(detail: IncidentDetail) -> dict[str, Any]:
             "alerts": incident.alerts,
             "firing": list(_alert_lines(detail)),
             "description": _cut(detail.description, SLACK_SECTION),
+            "likely_cause": cause_line(detail),
         },
     }
 
@@ -108,6 +120,7 @@ def telegram_html(detail: IncidentDetail, url: str) -> str:
         f"{_mark(incident)} <b>{escape(headline(incident))}</b>",
         escape(status_line(incident)),
         escape(_cut(detail.description, 500)),
+        escape(_cut(cause_line(detail), 300)),
         " · ".join(links),
         *(f"• {escape(_cut(line, 300))}" for line in _alert_lines(detail)),
     ]
@@ -131,7 +144,13 @@ def fit_lines(lines: Sequence[str], limit: int) -> str:
 
 def letter_text(detail: IncidentDetail, url: str) -> str:
     """Return an incident as plain text."""
-    lines = [headline(detail.summary), status_line(detail.summary), detail.description, url]
+    lines = [
+        headline(detail.summary),
+        status_line(detail.summary),
+        detail.description,
+        cause_line(detail),
+        url,
+    ]
     return "\n".join([line for line in lines if line] + list(_alert_lines(detail))) + "\n"
 
 

@@ -7,6 +7,7 @@ import msgspec
 import uvicorn
 
 from abops.alerts.model import Endpoints, ServiceConfig, ServiceSettings
+from abops.alerts.rootcause.live import platform_edges
 from abops.alerts.route.from_inventory import routing_of
 from abops.alerts.service import AlertService
 from abops.entry.web.app import create_app
@@ -85,6 +86,7 @@ def config_of(options: Options) -> ServiceConfig:
         data_dir=options.data_dir,
         endpoints=read_endpoints(options.endpoints, options.secrets_dir),
         settings=settings,
+        calls=tuple((edge.source, edge.target) for edge in platform_edges(inventory)),
         alertmanager_url=options.alertmanager,
     )
 
