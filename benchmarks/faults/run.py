@@ -21,6 +21,9 @@ from abops.workflows.demo_setting import set_the_scene
 
 LONGER_THAN_ANY_S = 900.0
 SETTLE_S = 5.0
+ECHOES_FOR_S = 900.0
+"""Ratios look back up to ten minutes, and some alerts hold five: so long after it was mended a
+fault may still be told of, and again when a later one takes away the good events beside the bad."""
 SETTLES_WITHIN_S = 480.0
 """Ratios look back five minutes: an alert ends when its fault has left the window."""
 API = (
@@ -193,7 +196,8 @@ def firing(prometheus: Prometheus) -> set[tuple[str, str]]:
 def run(trial: Trial, earlier: frozenset[str], prometheus: Prometheus, injector: Injector) -> Seen:
     """Break it, wait for its alert, mend it, and see what else fired.
 
-    `earlier` is what the fault before explains: some of its alerts come after it is mended.
+    `earlier` is what the faults just before explain: some of their alerts come after they are
+    mended.
     """
     fault = Fault(trial.name, trial.name, "", trial.expected, trial.action)
     before = firing(prometheus)
@@ -236,11 +240,14 @@ def main() -> int:
     arguments = parser.parse_args()
     scene = set_the_scene(SystemClock(), report=lambda _: None)
     prometheus = scene.observers.prometheus
-    found, earlier = [], frozenset[str]()
+    found, mended = [], list[tuple[float, Trial]]()
     for trial in (t for t in TRIALS if not arguments.only or t.name in arguments.only):
         settle(trial, prometheus)
+        begun = time.monotonic()
+        recent = [t for at, t in mended if begun - at < ECHOES_FOR_S]
+        earlier = frozenset(name for t in recent for name in (*t.expected, *t.explains))
         seen = run(trial, earlier, prometheus, scene.injector)
-        earlier = frozenset({*trial.expected, *trial.explains})
+        mended.append((time.monotonic(), trial))
         found.append(seen)
         at = "never" if seen.seconds is None else f"{seen.seconds:.1f} s"
         print(
