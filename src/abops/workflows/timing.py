@@ -184,7 +184,10 @@ def _unrecorded(board: Board, recorded: Mapping[str, str]) -> Board:
 
 
 def _with_raw(load: BoardLoad, raw: BoardLoad) -> BoardLoad:
-    return msgspec.structs.replace(load, raw_wall_s=raw.wall_s, raw_cpu_s=raw.cpu_s)
+    failed = sum(bool(panel.error) for panel in raw.panels)
+    return msgspec.structs.replace(
+        load, raw_wall_s=raw.wall_s, raw_cpu_s=raw.cpu_s, raw_failed=failed
+    )
 
 
 def _ask(client: Prometheus, board: Board, panel: Panel) -> PanelLoad:

@@ -105,3 +105,15 @@ def test_a_load_is_judged(
     panel = PanelLoad("panel", wall, series, may_be_empty=may_be_empty, error=error)
 
     assert expected == complaints(BoardLoad("ab-x", wall, cpu, (panel,)))
+
+
+def test_a_board_without_any_series_has_proved_nothing() -> None:
+    empty, full = (PanelLoad("A", 0.1, count, may_be_empty=True) for count in (0, 3))
+
+    assert not BoardLoad("ab-x", 0.1, 0.1, (empty,)).has_series
+    assert BoardLoad("ab-x", 0.1, 0.1, (empty, full)).has_series
+
+
+def test_how_many_times_less_a_board_costs_is_told_where_both_are_known() -> None:
+    assert 8 == BoardLoad("ab-x", 0.1, 0.25, (), raw_wall_s=3, raw_cpu_s=2.0).times_less
+    assert BoardLoad("ab-x", 0.1, 0.25, ()).times_less is None

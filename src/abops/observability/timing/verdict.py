@@ -32,6 +32,18 @@ class BoardLoad(Struct, frozen=True):
     panels: tuple[PanelLoad, ...]
     raw_wall_s: float | None = None
     raw_cpu_s: float | None = None
+    raw_failed: int = 0
+    """Panels that Prometheus did not answer without recorded series."""
+
+    @property
+    def has_series(self) -> bool:
+        """Tell whether anything was shown: what is quick and empty has proved nothing."""
+        return any(panel.series for panel in self.panels)
+
+    @property
+    def times_less(self) -> float | None:
+        """Return how many times the CPU of this load the same board costs without recordings."""
+        return None if self.raw_cpu_s is None or not self.cpu_s else self.raw_cpu_s / self.cpu_s
 
 
 def complaints(load: BoardLoad) -> tuple[str, ...]:
