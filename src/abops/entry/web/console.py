@@ -19,6 +19,7 @@ from abops.entry.web import listing, story
 from abops.entry.web.guard import is_local
 from abops.entry.web.pages import NAME_COOKIE, THEME_COOKIE, THEMES, Pages
 from abops.entry.web.runbooks import Runbook, Runbooks
+from abops.entry.web.topology import picture_of
 from abops.kernel.errors import OpsError
 
 KNOWN_AT_MOST: Final = 10_000
@@ -66,6 +67,7 @@ def _add_incidents(
             told=story.who_was_told(detail.deliveries),
             timeline=story.with_gaps(detail.timeline),
             runbook=_runbook(runbooks, detail, why),
+            picture=picture_of(detail, service.config.calls),
         )
 
 
