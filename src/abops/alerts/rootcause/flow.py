@@ -80,7 +80,7 @@ def walk(
     scores: dict[str, float] = {}
     terms: dict[str, tuple[str, ...]] = {}
     for part, later in troubled.downwards(tuple(visits), amounts):
-        callees = {callee: amounts[callee] for callee in later}
+        callees = {callee: amounts[callee] for callee in later if amounts[callee] > 0}
         below, visit = sum(callees.values()), visits.get(part, 0.0)
         stops = max(0.0, amounts[part] - below) * (SYMPTOM_STOPS if part == symptom else 1.0)
         share = stops / (stops + below) if stops + below > 0 else 0.0

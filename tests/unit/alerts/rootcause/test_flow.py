@@ -115,3 +115,8 @@ def test_the_share_of_the_symptom_is_said() -> None:
     assert ("its latency is out of its normal range, explained by what it calls",) == ranking.terms[
         "web"
     ]
+
+
+def test_a_symptom_within_its_normal_range_is_called_by_a_part_in_trouble() -> None:
+    ranking = walk(graph("job>web"), beyond(job=3, web=0), symptom="web")
+    assert {"job": pytest.approx(0.1 * 1.02)} == ranking.scores
