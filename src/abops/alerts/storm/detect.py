@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 import msgspec
 from msgspec import Struct
 
-from abops.alerts.storm.stream import Stream, StormSetting, advance, minute, threshold, trigger
+from abops.alerts.storm.stream import StormSetting, Stream, advance, minute, threshold, trigger
 
 DOMINANT: Final = 0.8
 """Share of an environment's last minute at which one service's storm is the whole story."""
@@ -90,12 +90,12 @@ class StormDetector:
         """Count an alert and return what it changed: mostly nothing."""
         bin_ = int(at // self.setting.bin_s)
         changes: list[StormChange] = []
-        whole = Scope(env)
-        self._count(whole, bin_, changes, at)
+        whole, own = Scope(env), Scope(env, service)
+        storms = self._count(whole, bin_, changes)
         if service:
-            self._count(Scope(env, service), bin_, changes, at)
-        if changes or self._is_untold(whole):
-            self._judge(env, at, changes)
+            storms = self._count(own, bin_, changes) or storms
+        if storms and whole not in self._told:
+            self._judge(whole, own, at, changes)
         return tuple(changes)
 
     def tick(self, now: float) -> tuple[StormChange, ...]:
@@ -140,7 +140,8 @@ class StormDetector:
         detector._since = known.since_bin
         return detector
 
-    def _count(self, scope: Scope, bin_: int, changes: list[StormChange], at: float) -> None:
+    def _count(self, scope: Scope, bin_: int, changes: list[StormChange]) -> bool:
+        """Count an alert. Say whether the scope storms."""
         stream = self._streams.get(scope)
         if stream is None:
             stream = self._streams[scope] = self._new(bin_)
@@ -149,27 +150,25 @@ class StormDetector:
         stream.count += 1
         if stream.began_bin is not None:
             stream.alerts += 1
-            return
+            return True
         if stream.trigger < 0:
             stream.trigger = trigger(stream, self.setting)
-        if stream.count >= stream.trigger:
-            stream.began_bin, stream.quiet = stream.bin, 0
-            stream.alerts = stream.peak = minute(stream)
-            if scope.service:
-                self._begin(scope, stream, at, (), changes)
+        if stream.count < stream.trigger:
+            return False
+        stream.began_bin, stream.quiet = stream.bin, 0
+        stream.alerts = stream.peak = minute(stream)
+        return True
 
     def _new(self, bin_: int) -> Stream:
         """Return the memory of a scope first seen now: it was silent while we watched."""
         if self._since is None:
             self._since = bin_
-        stream = Stream(bin=bin_)
+        stream = Stream(bin=bin_, baseline=self.setting.first_baseline)
         if self._since < bin_:
             stream.mean, stream.variance = 0.0, self.setting.first_variance
         return stream
 
-    def _advance(
-        self, scope: Scope, stream: Stream, bin_: int, changes: list[StormChange]
-    ) -> None:
+    def _advance(self, scope: Scope, stream: Stream, bin_: int, changes: list[StormChange]) -> None:
         ended = advance(stream, bin_, self.setting)
         if ended is not None and scope in self._told:
             began = self._told.pop(scope)
@@ -189,11 +188,11 @@ class StormDetector:
     def _begin(
         self,
         scope: Scope,
-        stream: Stream,
         at: float,
         absorbs: tuple[Scope, ...],
         changes: list[StormChange],
     ) -> None:
+        stream = self._streams[scope]
         rate = minute(stream)
         reason = (
             f"{scope}: {rate} alerts in a minute, normal are {stream.baseline:.2g};"
@@ -203,29 +202,27 @@ class StormDetector:
         self._told[scope] = began
         changes.append(began)
 
-    def _is_untold(self, whole: Scope) -> bool:
-        return whole not in self._told and self._streams[whole].began_bin is not None
-
-    def _judge(self, env: str, at: float, changes: list[StormChange]) -> None:
-        """Tell the storm of an environment unless one service is all of it."""
-        whole = Scope(env)
-        inside = tuple(s for s in sorted(self._told) if s.env == env and s.service)
-        if self._is_untold(whole):
-            total = minute(self._streams[whole])
-            if any(minute(self._streams[s]) >= DOMINANT * total for s in inside):
+    def _judge(self, whole: Scope, own: Scope, at: float, changes: list[StormChange]) -> None:
+        """Tell the storm of the service, or of the environment when it is not one service's."""
+        new = own.service and own not in self._told and self._holds(own)
+        inside = tuple(s for s in sorted(self._told) if s.env == whole.env)
+        if self._holds(whole):
+            total = DOMINANT * minute(self._streams[whole])
+            told = (*inside, own) if new else inside
+            if not any(minute(self._streams[scope]) >= total for scope in told):
+                self._begin(whole, at, inside, changes)
+                for scope in inside:
+                    self._absorb(scope, whole, at, changes)
                 return
-            self._begin(whole, self._streams[whole], at, inside, changes)
-        if whole not in self._told:
-            return
-        new = {change.scope for change in changes if isinstance(change, StormBegan)} & set(inside)
-        changes[:] = [change for change in changes if change.scope not in new]
-        for scope in inside:
-            began = self._told.pop(scope)
-            if scope not in new:
-                stream = self._streams[scope]
-                changes.append(
-                    StormEnded(
-                        scope, at, began.at, stream.alerts, stream.peak, whole,
-                        reason=f"{scope}: now part of the storm over {whole}",
-                    )
-                )  # fmt: skip
+        if new:
+            self._begin(own, at, (), changes)
+
+    def _holds(self, scope: Scope) -> bool:
+        """Say whether a scope storms and its last minute is still large."""
+        stream = self._streams[scope]
+        return stream.began_bin is not None and minute(stream) >= threshold(stream, self.setting)
+
+    def _absorb(self, scope: Scope, whole: Scope, at: float, changes: list[StormChange]) -> None:
+        began, stream = self._told.pop(scope), self._streams[scope]
+        reason = f"{scope}: now part of the storm over {whole}"
+        changes.append(StormEnded(scope, at, began.at, stream.alerts, stream.peak, whole, reason))

@@ -37,10 +37,12 @@ class StormSetting(Struct, frozen=True):
     """Sum of deviations beyond which it is unlikely to be chance."""
     floor: int = 20
     """Alerts a minute below which nothing is a storm: a person reads that many."""
-    ratio: float = 80.0
+    ratio: float = 100.0
     """Times the baseline the last minute must reach."""
     baseline_weight: float = 0.0003
     """Share a bin has in the baseline: about nine hours."""
+    first_baseline: float = 1.0
+    """Alerts a minute believed normal before anything is known: forgotten within a day."""
     quiet_bins: int = 18
     """Bins without alarm until a storm is over: three minutes."""
 
@@ -57,7 +59,7 @@ class Stream(Struct):
     variance: float = 0.0
     sum: float = 0.0
     """The cumulative sum of deviations."""
-    baseline: float = 0.0
+    baseline: float = 1.0
     """Alerts a minute that are normal."""
     last: list[int] = []
     """The five full bins before this one."""
@@ -115,7 +117,7 @@ def _first_trigger(setting: StormSetting) -> int:
     """Return the count at which even a first bin is a storm: unlikely against silence."""
     spread = math.sqrt(setting.first_variance + setting.variance_floor)
     unlikely = math.floor(math.expm1((setting.alarm + setting.drift) * spread)) + 1
-    return max(unlikely, setting.floor)
+    return max(unlikely, math.ceil(setting.ratio * setting.first_baseline), setting.floor)
 
 
 def _close(stream: Stream, setting: StormSetting) -> bool:
