@@ -68,6 +68,13 @@ def test_metrics_without_a_graph_are_judged_by_what_stands_out() -> None:
     ) == first.missing
 
 
+def test_an_alarm_that_came_late_is_looked_through() -> None:
+    calm, loud = (1.0, 2.0, 3.0, 4.0) * 10, (30.0, 31.0, 32.0, 33.0) * 10
+    late = (Series("db", "cpu", calm + loud, loud), Series("api", "cpu", calm * 2, (*calm, 7.0)))
+    first, *_ = likely_causes(IncidentEvidence(metrics=late))
+    assert "db" == first.entity
+
+
 def test_metrics_the_walk_cannot_use_are_judged_by_what_stands_out() -> None:
     cpu = Series("db", "cpu", (1, 2, 3, 4, 5), (50,))
     first, *_ = likely_causes(IncidentEvidence("api", edges=CALLS, metrics=(cpu,)))

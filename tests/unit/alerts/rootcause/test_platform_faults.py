@@ -153,6 +153,22 @@ def test_the_symptom_is_the_first_part_that_no_alerting_part_calls() -> None:
     assert "api" == incident_evidence(alerts_of(DATABASE_STOPPED), edges=EDGES).symptom
 
 
+def test_a_called_part_is_not_the_symptom_though_it_fired_first() -> None:
+    fired = ((0.0, "PostgresDown", "postgres"), (9.0, "ApiErrorStorm", "api"))
+    assert "api" == incident_evidence(alerts_of(fired), edges=EDGES).symptom
+
+
+def test_pods_hand_down_to_what_their_service_calls() -> None:
+    loud = [(0, "ApiErrorStorm", "api"), (0, "ApiHighErrorRatio", "api"), (0, "ApiLate", "api")]
+    alerts = [
+        *alerts_of(loud, pod="api-7d-x1"),
+        *alerts_of([(9, "PostgresDown", "postgres")]),
+    ]
+    first, *_ = likely_causes(incident_evidence(alerts, edges=EDGES))
+    assert "postgres" == first.entity
+    assert "api-7d-x1 calls it and may only be its echo" == first.terms[-1]
+
+
 def test_one_bad_pod_of_three_is_named_and_not_its_service() -> None:
     alerts = alerts_of([(0, "KubePodCrashLooping", "api")], pod="api-7d-x1", node="node-2")
     edges = (*EDGES, *(Edge(f"api-7d-{pod}", "api", "instance_of") for pod in ("x1", "x2", "x3")))
