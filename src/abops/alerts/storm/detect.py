@@ -9,16 +9,26 @@ storm at once, the environment's storm is the one to tell: it says which storms 
 takes in, and they end in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
 import msgspec
 from msgspec import Struct
 
-from abops.alerts.storm.stream import StormSetting, Stream, advance, minute, threshold, trigger
+from abops.alerts.storm.stream import (
+    BINS_A_MINUTE,
+    StormSetting,
+    Stream,
+    advance,
+    minute,
+    threshold,
+    trigger,
+)
 
 DOMINANT: Final = 0.8
 """Share of an environment's last minute at which one service's storm is the whole story."""
+MOST: Final = 0.5
+"""Share at which the next bin is awaited: one service may yet turn out to be the whole story."""
 FORGET_AFTER_S: Final = 7 * 86_400
 """Silence after which a scope is forgotten: its baseline has long decayed to nothing."""
 
@@ -118,7 +128,7 @@ class StormDetector:
         return tuple(self._told[scope] for scope in sorted(self._told))
 
     def rate(self, env: str, service: str = "") -> tuple[int, float]:
-        """Return the alerts of the last minute that had any, and what is normal."""
+        """Return the alerts of the last minute in which any came, and what is normal."""
         stream = self._streams.get(Scope(env, service))
         return (minute(stream), stream.baseline) if stream else (0, 0.0)
 
@@ -165,7 +175,8 @@ class StormDetector:
             self._since = bin_
         stream = Stream(bin=bin_, baseline=self.setting.first_baseline)
         if self._since < bin_:
-            stream.mean, stream.variance = 0.0, self.setting.first_variance
+            stream.bin, stream.mean, stream.variance = self._since, 0.0, self.setting.first_variance
+            advance(stream, bin_, self.setting)
         return stream
 
     def _advance(self, scope: Scope, stream: Stream, bin_: int, changes: list[StormChange]) -> None:
@@ -207,9 +218,9 @@ class StormDetector:
         new = own.service and own not in self._told and self._holds(own)
         inside = tuple(s for s in sorted(self._told) if s.env == whole.env)
         if self._holds(whole):
-            total = DOMINANT * minute(self._streams[whole])
             told = (*inside, own) if new else inside
-            if not any(minute(self._streams[scope]) >= total for scope in told):
+            one = len(told) == 1 and self._has_share(DOMINANT, told, whole)
+            if not one and (len(told) > 1 or not self._may_become_one(whole)):
                 self._begin(whole, at, inside, changes)
                 for scope in inside:
                     self._absorb(scope, whole, at, changes)
@@ -221,6 +232,20 @@ class StormDetector:
         """Say whether a scope storms and its last minute is still large."""
         stream = self._streams[scope]
         return stream.began_bin is not None and minute(stream) >= threshold(stream, self.setting)
+
+    def _has_share(self, share: float, scopes: Iterable[Scope], whole: Scope) -> bool:
+        """Say whether one of these makes up a share of the environment's last minute."""
+        stream = self._streams[whole]
+        large = share * minute(stream)
+        return any(minute(self._streams[scope], stream.bin) >= large for scope in scopes)
+
+    def _may_become_one(self, whole: Scope) -> bool:
+        """Say whether most comes from one service, and it is too soon to know if all does."""
+        stream = self._streams[whole]
+        if stream.began_bin is None or stream.bin > stream.began_bin + 1:
+            return False
+        services = [s for s in self._streams if s.env == whole.env and s.service]
+        return self._has_share(MOST, services, whole)
 
     def _absorb(self, scope: Scope, whole: Scope, at: float, changes: list[StormChange]) -> None:
         began, stream = self._told.pop(scope), self._streams[scope]

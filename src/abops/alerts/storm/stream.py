@@ -75,9 +75,12 @@ class Stream(Struct):
     """Alerts in this bin at which the alarm holds. Below zero: to be computed."""
 
 
-def minute(stream: Stream) -> int:
-    """Return the alerts of the last minute."""
-    return stream.count + sum(stream.last)
+def minute(stream: Stream, at_bin: int | None = None) -> int:
+    """Return the alerts of the minute up to a bin; None: the one being filled."""
+    passed = 0 if at_bin is None else max(0, at_bin - stream.bin)
+    if passed >= BINS_A_MINUTE:
+        return 0
+    return stream.count + sum(stream.last[passed - len(stream.last) :] if passed else stream.last)
 
 
 def threshold(stream: Stream, setting: StormSetting) -> float:
