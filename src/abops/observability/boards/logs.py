@@ -18,9 +18,7 @@ _NONE: Final = "no data: make up LOGS=1 fills it"
 _LAG: Final = (Limit(60, "yellow"), Limit(300))
 _DISK: Final = (Limit(0.7, "yellow"), Limit(0.8))
 # A part without errors has no series; while the store answers, none means none.
-_ALL_ERRORS: Final = (
-    f"sum(abops_log_error_lines{{{E}}}) or 0 * max(abops_log_store_status{{{E}}})"
-)
+_ALL_ERRORS: Final = f"sum(abops_log_error_lines{{{E}}}) or 0 * max(abops_log_store_status{{{E}}})"
 _figure: Final = partial(stat, no_value=_NONE)
 _chart: Final = partial(chart, no_value=_NONE)
 

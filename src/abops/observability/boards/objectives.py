@@ -48,8 +48,9 @@ def _now() -> tuple[Panel, ...]:
         stat(
             "Smallest budget left",
             "percentunit",
-            f"min({LEFT}{{{E}}})",
-            "The objective that has the least left. At zero, deploys that are no mends stop.",
+            f"clamp_min(min({LEFT}{{{E}}}), -1)",
+            "The objective that has the least left. At zero, deploys that are no mends stop."
+            " -100 %: spent twice or more; the table has the figure.",
             Limit(0, "yellow"),
             Limit(0.25, "green"),
             small_is_bad=True,
@@ -108,7 +109,7 @@ def _table() -> Panel:
         unit="short",
         kind="table",
         width=FULL,
-        height=9,
+        height=11,
         queries=(
             Query(f"max by {by} (slo:objective:ratio{{{E}}})"),
             Query(f"max by {by} (1 - (1 - {LEFT}{{{E}}}) * on {by} slo:error_budget:ratio{{{E}}})"),
@@ -129,8 +130,10 @@ def _budgets() -> tuple[Panel, ...]:
         chart(
             "Budget left",
             "percentunit",
-            "What is left of each objective's budget of 30 days.",
-            Query(f"max by (slo) ({LEFT}{{{E}}})", "{{slo}}"),
+            # A new environment's first bad minutes are a hundred budgets: one line would flatten all.
+            "What is left of each objective's budget of 30 days. Spent twice or more is drawn as"
+            " -100 %.",
+            Query(f"clamp_min(max by (slo) ({LEFT}{{{E}}}), -1)", "{{slo}}"),
             limits=(Limit(0),),
             no_value=NO_SLO,
         ),
