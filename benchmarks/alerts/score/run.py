@@ -201,7 +201,7 @@ def redrawn(fold: Fold, scores: Sequence[float], labels: Sequence[int]) -> list[
     _, place = np.unique(hours, return_inverse=True)
     order = np.argsort(-np.asarray(scores), kind="stable")
     ranked = np.asarray(labels, dtype=float)[order]
-    ends = np.append(np.diff(np.asarray(scores)[order]) != 0, True)  # noqa: FBT003 - equal scores
+    ends = np.append(np.diff(np.asarray(scores)[order]) != 0, True)
     noise = np.random.default_rng(0)
     found = []
     while len(found) < DRAWS:

@@ -27,7 +27,6 @@ class Model(Struct, frozen=True):
     spreads: dict[str, float] = {}
     precisions: dict[str, float] = {}
     """How sure each weight is: one over its variance, as if it were the only one."""
-    bias_precision: float = 0.0
     examples: int = 0
     actionable: int = 0
     fitted_at: float = 0.0

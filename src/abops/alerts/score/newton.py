@@ -107,7 +107,6 @@ def fit(
         means=design.means,
         spreads=design.spreads,
         precisions=dict(zip(design.names, sure[:-1].tolist(), strict=True)),
-        bias_precision=float(sure[-1]),
         examples=len(rows),
         actionable=int(wanted.sum()),
         fitted_at=now,

@@ -5,8 +5,11 @@ like it to rank lower at once. A `Correction` keeps what was learned since: a ch
 weight and how sure it is. An answer moves the weights by a step of the extended Kalman filter
 with a diagonal covariance: features that were hardly seen move far, well known ones little, and
 all of them only in the direction of the answer, so an acknowledged incident never lowers the
-score of its like and noise never raises it. Without a fitted model the same steps learn from
-nothing.
+score of its like and noise never raises it.
+
+Beside a fitted model an answer moves the weight of its kind, and of what the model does not know;
+how much numbers such as rarity count is left to the nightly fit, which sees all answers at once.
+Without a fitted model the same steps learn everything from nothing.
 """
 
 import math
@@ -19,8 +22,8 @@ from abops.alerts.score.logistic import Model, contributions, is_name, sigmoid
 
 UNSEEN = 1.0
 """Precision of a weight that nothing is known of: it lies within one of zero, give or take."""
-SURE = 100.0
-"""Most a weight can be sure of itself: the last few hundred answers count, older ones fade."""
+SURE = 1000.0
+"""Most a weight can be sure of itself: the last few thousand answers count, older ones fade."""
 NUMBER_LIMIT = 5.0
 """Spreads from the mean beyond which a number moves its weight no further."""
 
@@ -74,20 +77,26 @@ def answer(model: Model, correction: Correction, features: Features, value: int)
         if not is_name(name) and name not in model.means:
             correction.seen[name] = _taken(correction.seen.get(name), number)
     told = judge(model, correction, features)
-    inputs = measured(model, correction, features)
+    inputs = {
+        name: x for name, x in measured(model, correction, features).items() if _moves(model, name)
+    }
     weight = told * (1 - told)
     sure = {name: _precision(model, correction, name) for name in inputs}
-    sure_bias = min(SURE, max(UNSEEN, model.bias_precision + correction.bias_precision))
-    doubt = 1 / sure_bias + sum(x * x / sure[name] for name, x in inputs.items())
+    bias_doubt = 0.0 if model.examples else 1 / min(SURE, max(UNSEEN, correction.bias_precision))
+    doubt = bias_doubt + sum(x * x / sure[name] for name, x in inputs.items())
     gain = (value - told) / (1 + weight * doubt)
     for name, x in inputs.items():
         step = gain * x / sure[name]
         correction.weights[name] = correction.weights.get(name, 0.0) + step
         correction.precisions[name] = correction.precisions.get(name, 0.0) + weight * x * x
-    correction.bias += gain / sure_bias
+    correction.bias += gain * bias_doubt
     correction.bias_precision += weight
     correction.answers += 1
     correction.actionable += value
+
+
+def _moves(model: Model, name: str) -> bool:
+    return name not in model.weights or name.startswith("kind=")
 
 
 def copied(correction: Correction) -> Correction:

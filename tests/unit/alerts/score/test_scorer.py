@@ -21,7 +21,6 @@ MODEL = Model(
     means={"gap": 2.0},
     spreads={"gap": 1.0},
     precisions={"kind=Known": 40.0, "gap": 90.0},
-    bias_precision=90.0,
     examples=400,
     actionable=100,
 )
@@ -47,6 +46,13 @@ def test_a_kind_hardly_seen_moves_further_than_a_well_known_one() -> None:
         for kind, features in (("known", {"kind=Known": 1.0}), ("unknown", {"kind=Unknown": 1.0}))
     }
     assert moved["unknown"] > 2 * moved["known"]
+
+
+def test_beside_a_fitted_model_an_answer_moves_its_kind_and_no_number_of_the_model() -> None:
+    correction = Correction()
+    answer(MODEL, correction, {**KNOWN, "tier": 1.0}, 1)
+    assert {"kind=Known", "tier"} == set(correction.weights)
+    assert 0.0 == correction.bias
 
 
 def test_one_step_by_hand() -> None:
