@@ -130,7 +130,7 @@ def _budgets() -> tuple[Panel, ...]:
         chart(
             "Budget left",
             "percentunit",
-            # A new environment's first bad minutes are a hundred budgets: one line would flatten all.
+            # A new environment's first bad minutes are a hundred budgets: the rest would be flat.
             "What is left of each objective's budget of 30 days. Spent twice or more is drawn as"
             " -100 %.",
             Query(f"clamp_min(max by (slo) ({LEFT}{{{E}}}), -1)", "{{slo}}"),
