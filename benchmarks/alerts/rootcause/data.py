@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,7 +165,7 @@ def cloudbed(files: Files) -> Iterator[Cluster]:
     for labels in sorted(name for name in files if name.endswith("/label.csv")):
         folder = labels.removesuffix("label.csv")
         name = folder.rstrip("/").rsplit("/", 1)[1]
-        graph = json.loads(next(files[n] for n in files if n.endswith(f"{name}-KG.json")))
+        graph = json.loads(_ending(files, f"{name}-KG.json", b'{"nodes": [], "edges": []}'))
         edges = tuple(
             Edge(edge["source"], edge["target"], relations[edge["label"]])
             for edge in graph["edges"]
@@ -182,6 +183,10 @@ def cloudbed(files: Files) -> Iterator[Cluster]:
         ]
         faults.sort(key=lambda fault: fault.began)
         yield Cluster(name, edges, candidates, tuple(faults))
+
+
+def _ending(files: Files, end: str, otherwise: bytes) -> bytes:
+    return next((content for name, content in files.items() if name.endswith(end)), otherwise)
 
 
 def _fault(
@@ -226,10 +231,15 @@ def sockshop(files: Files) -> Iterator[SockShop]:
 def _columns(content: bytes) -> dict[str, tuple[float, ...]]:
     header, *rows = _rows(content)
     return {
-        column: tuple(float(row[i] or 0) for row in rows)
+        column: tuple(_number(row[i]) for row in rows)
         for i, column in enumerate(header)
         if column != "time"
     }
+
+
+def _number(text: str) -> float:
+    value = float(text or 0)
+    return value if isfinite(value) else 0.0
 
 
 def _rows(content: bytes) -> list[list[str]]:

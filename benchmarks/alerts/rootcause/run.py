@@ -211,7 +211,8 @@ def cloudbed_rows(cluster: Cluster) -> list[Row]:
 
 
 def _candidates(cluster: Cluster, answer: Sequence[str]) -> list[str]:
-    return [entity for entity in answer if entity in cluster.candidates]
+    """Keep what may be a cause; without a topology everything may."""
+    return [entity for entity in answer if not cluster.candidates or entity in cluster.candidates]
 
 
 def sockshop_rows(name: str, cases: list[SockShop]) -> list[Row]:

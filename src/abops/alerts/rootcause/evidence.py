@@ -135,7 +135,7 @@ class Words:
         if own.change is not None:
             terms.append(self._change(own.change))
         if own.kinds:
-            terms.append(self._alerts(entity, own))
+            terms.append(self._alerts(own))
         if own.first_at is not None and own.first_at == self._began:
             terms.append(self._first())
         if loud:
@@ -148,12 +148,12 @@ class Words:
             terms.append(f"{_list(loud_callers)} {_call(loud_callers)} it and may only be its echo")
         return tuple(terms)
 
-    def _alerts(self, entity: str, own: Own) -> str:
+    def _alerts(self, own: Own) -> str:
         count = len(own.kinds)
         said = f"{count} alert{'s' if count > 1 else ''}: {_list(own.kinds)}"
         if self._history.incidents == 0:
             return said
-        seen = self._history.seen.get((entity, own.kinds[0]), 0)
+        seen = self._history.seen.get((own.family, own.kinds[0]), 0)
         if seen == 0:
             return f"{said}; {own.kinds[0]} was never seen here before"
         share = 100 * seen / self._history.incidents

@@ -64,10 +64,7 @@ def incident_evidence(  # noqa: PLR0913 - each is a source of its own, all but a
         for callee in graph.calls.get(service, ())
     )
     graph = Graph.of(known)
-    seen = tuple(
-        AlertSeen(_entity(alert, graph), alert.name, alert.starts_at.timestamp())
-        for alert in firing
-    )
+    seen = tuple(_seen(alert, graph) for alert in firing)
     return IncidentEvidence(
         symptom=symptom or symptom_of(seen, graph),
         alerts=seen,
@@ -88,6 +85,12 @@ def symptom_of(alerts: Iterable[AlertSeen], graph: Graph) -> str:
     called = {callee for part in first for callee in graph.calls.get(part, ())}
     entries = {part: at for part, at in first.items() if part not in called} or first
     return min(entries, key=lambda part: (entries[part], part), default="")
+
+
+def _seen(alert: Alert, graph: Graph) -> AlertSeen:
+    entity = _entity(alert, graph)
+    family = alert.service if entity == alert.labels.get("pod") else ""
+    return AlertSeen(entity, alert.name, alert.starts_at.timestamp(), family=family)
 
 
 def _entity(alert: Alert, graph: Graph) -> str:

@@ -26,6 +26,14 @@ class AlertSeen(Struct, frozen=True):
     """When it began. None: not known, it then says nothing about who was first."""
     trace: bool = False
     """Seen as a slow or failed call between parts: such alerts are many and each tells less."""
+    family: str = ""
+    """What it is counted under in the history: pods come and go, their service stays. Empty: the
+    entity itself."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Under which (entity, kind) it is counted in the history."""
+        return self.family or self.entity, self.kind
 
 
 class Edge(Struct, frozen=True):
@@ -73,7 +81,7 @@ class History(Struct, frozen=True):
     ) -> Self:
         """Return the history with one incident more; `changes` are those shortly before it."""
         counts = Counter(self.seen)
-        counts.update({(alert.entity, alert.kind) for alert in alerts})
+        counts.update({alert.key for alert in alerts})
         counts.update({change.key for change in changes})
         return type(self)(self.incidents + 1, dict(counts))
 

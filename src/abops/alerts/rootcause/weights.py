@@ -34,6 +34,8 @@ class Own(Struct, frozen=True):
     kinds: tuple[str, ...]
     """Its kinds of alert, the most telling one first."""
     first_at: float | None
+    family: str = ""
+    """What its alerts are counted under in the history."""
     change: ChangeSeen | None = None
     """The latest change of it shortly before."""
     fresh: float = 0.0
@@ -66,15 +68,17 @@ def own_evidence(alerts: Iterable[AlertSeen], history: History) -> dict[str, Own
     """Weigh the alerts of each part; every (part, kind) counts once."""
     seen: dict[tuple[str, str], float] = {}
     first: dict[str, float] = {}
+    family: dict[str, str] = {}
     for alert in alerts:
         key = (alert.entity, alert.kind)
         seen[key] = max(seen.get(key, 0.0), TRACE if alert.trace else 1.0)
+        family[alert.entity] = alert.key[0]
         if alert.at is not None:
             first[alert.entity] = min(first.get(alert.entity, alert.at), alert.at)
     spread = Counter(kind for _, kind in seen)
     parts: dict[str, list[tuple[float, str]]] = {}
     for (entity, kind), factor in seen.items():
-        weight = factor * rarity(history, entity, kind) / spread[kind]
+        weight = factor * rarity(history, family[entity], kind) / spread[kind]
         parts.setdefault(entity, []).append((weight, kind))
     began = min(first.values(), default=0.0)
     return {
@@ -82,6 +86,7 @@ def own_evidence(alerts: Iterable[AlertSeen], history: History) -> dict[str, Own
             sum(weight for weight, _ in kinds) * (1 + _early(first.get(entity), began)),
             tuple(kind for _, kind in sorted(kinds, reverse=True)),
             first.get(entity),
+            family[entity],
         )
         for entity, kinds in parts.items()
     }

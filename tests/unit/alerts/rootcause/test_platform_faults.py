@@ -176,6 +176,15 @@ def test_one_bad_pod_of_three_is_named_and_not_its_service() -> None:
     assert "api-7d-x1" == first.entity
 
 
+def test_what_pods_of_an_earlier_release_showed_is_remembered() -> None:
+    before = alerts_of([(0, "KubePodCrashLooping", "api")], pod="api-5a-old")
+    history = History().with_incident(incident_evidence(before, edges=EDGES).alerts)
+    now = alerts_of([(0, "KubePodCrashLooping", "api")], pod="api-7d-x1")
+    causes = likely_causes(incident_evidence(now, edges=EDGES, history=history))
+    (pod,) = [cause for cause in causes if cause.entity == "api-7d-x1"]
+    assert "seen here in 100 % of past incidents" in pod.terms[0]
+
+
 def test_when_all_pods_complain_it_is_the_service() -> None:
     alerts = [
         alert

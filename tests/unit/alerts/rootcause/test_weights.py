@@ -24,6 +24,12 @@ def test_rarity_is_by_part_and_kind(entity: str, kind: str, expected: float) -> 
     assert pytest.approx(expected) == rarity(TEN, entity, kind)
 
 
+def test_a_pod_is_as_rare_as_its_service() -> None:
+    pod = AlertSeen("db-7f-x1", "Down", family="db")
+    assert pytest.approx(log(4) ** 2) == own_evidence([pod], TEN)["db-7f-x1"].weight
+    assert {("db", "Down"): 3, ("db", "Slow"): 10} == TEN.with_incident([pod]).seen
+
+
 def test_a_repeated_alert_counts_once() -> None:
     own = own_evidence([AlertSeen("db", "Down")] * 5, TEN)["db"]
     assert pytest.approx(log(4) ** 2) == own.weight
