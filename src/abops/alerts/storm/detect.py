@@ -16,7 +16,6 @@ import msgspec
 from msgspec import Struct
 
 from abops.alerts.storm.stream import (
-    BINS_A_MINUTE,
     StormSetting,
     Stream,
     advance,
