@@ -11,6 +11,8 @@ import zstandard
 FOLDS = (("harrison", "santos"), ("shaw", "wardbeck"), ("wheeler", "wilson"))
 EXFILTRATION = ("A-Dns-Val1", "A-Dns-Frq", "A-Aud-Com4")
 """`dnsteal` runs all day; of the alerts in that time only these kinds are of it."""
+PREFIX = "aitads_"
+PATTERN = f"{PREFIX}*.csv.zst"
 MINUTE = 60
 
 
@@ -24,16 +26,14 @@ class Bucket(NamedTuple):
     actionable: bool
 
 
-def read(path: Path) -> tuple[list[Bucket], int]:
-    """Return the buckets of one network in the order of time, and the rows they are made of."""
+def read(path: Path) -> list[Bucket]:
+    """Return the buckets of one network in the order of time."""
     counts: dict[tuple[int, str, str], list[int]] = {}
-    rows = 0
     for at, kind, host, attack in _rows(path):
-        rows += 1
         bucket = counts.setdefault((at // MINUTE * MINUTE, kind, host), [0, 0])
         bucket[0] += 1
         bucket[1] |= attack
-    return [Bucket(*key, n, bool(attack)) for key, (n, attack) in sorted(counts.items())], rows
+    return [Bucket(*key, n, bool(attack)) for key, (n, attack) in sorted(counts.items())]
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str, bool]]:
@@ -53,7 +53,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str, bool]]:
             yield int(row[time]), row[kind], row[host], attack
 
 
-def networks(folder: Path, names: tuple[str, ...]) -> dict[str, tuple[list[Bucket], int]]:
-    """Read the networks that are there."""
-    paths = {name: folder / f"aitads_{name}.csv.zst" for name in names}
-    return {name: read(path) for name, path in paths.items() if path.is_file()}
+def networks(folder: Path) -> dict[str, list[Bucket]]:
+    """Read every network of this layout that is there."""
+    paths = {path.name.split(".")[0].removeprefix(PREFIX): path for path in folder.glob(PATTERN)}
+    return {name: read(path) for name, path in sorted(paths.items())}
