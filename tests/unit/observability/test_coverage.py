@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from abops.entry.cli.observability.coverage import stack_logs
 from abops.inventory.load import load_inventory
 from abops.observability.boards.model import Board, Panel, Query, Row
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
@@ -171,3 +172,13 @@ def test_every_part_of_the_inventory_is_a_component_once() -> None:
     exporters = {store.exporter for store in INVENTORY.stores}
     parts = (*INVENTORY.services, *INVENTORY.stores, *INVENTORY.platform)
     assert sorted({part.name for part in parts} - exporters) == sorted(names)
+
+
+def test_the_log_store_is_the_stacks_where_it_runs_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ABOPS_STACK_DIR", str(tmp_path))
+    assert stack_logs() is None
+    (tmp_path / "logs.on").touch()
+    (tmp_path / "ports.json").write_text('{"opensearch": 9299}')
+    assert "http://127.0.0.1:9299" == stack_logs()

@@ -16,6 +16,21 @@ class CoverageTooLowError(OpsError):
     hint = "Each line above names what is missing; add it to the catalogue or to platform.yaml."
 
 
+def stack_logs() -> str | None:
+    """Return where the stack's log store listens; None when the stack runs without one."""
+    from abops.stack.layout import CheckoutMissingError, find_layout
+    from abops.stack.ports import DEFAULTS, HOST, read_ports
+
+    try:
+        layout = find_layout()
+    except CheckoutMissingError:
+        return None
+    if not layout.logs_file.exists():
+        return None
+    port = read_ports(layout.ports_file).get("opensearch", DEFAULTS["opensearch"])
+    return f"http://{HOST}:{port}"
+
+
 @click.command()
 @inventory_option
 @click.option("--live", is_flag=True, help="Also ask a running environment what it really sees.")
@@ -24,6 +39,8 @@ class CoverageTooLowError(OpsError):
 @click.option(
     "--logs",
     envvar="ABOPS_LOGS_URL",
+    default=stack_logs,
+    show_default="the stack's, if it has one",
     help="Address of OpenSearch, for --live; without it logs count as not seen.",
 )
 @click.option("--all", "everything", is_flag=True, help="List also what is met.")
