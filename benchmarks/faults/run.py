@@ -62,6 +62,8 @@ TASKS = (
     "WorkerDown",
     "WorkerChildLost",
 )
+HELD_BACK = ("TelegramRetryAfterHigh", "TelegramRateLimited")
+"""Posts that a fault kept back go out at once when it is mended: Telegram asks for patience."""
 TELEGRAM = ("TelegramRateLimited", "TelegramApiDown", "TelegramRetryAfterHigh")
 
 
@@ -125,14 +127,14 @@ TRIALS = (
         "database stopped",
         StopPart("postgres"),
         ("PostgresDown",),
-        (*API, *DATABASE, *GONE, *TASKS, *BOT, *LATE),
+        (*API, *DATABASE, *GONE, *TASKS, *BOT, *LATE, *HELD_BACK),
         30,
     ),
     Trial(
         "redis stopped",
         StopPart("redis"),
         ("RedisDown",),
-        (*API, *GONE, *TASKS, *BOT, *LATE, "ExporterError", "RedisPersistenceStale"),
+        (*API, *GONE, *TASKS, *BOT, *LATE, *HELD_BACK, "ExporterError", "RedisPersistenceStale"),
         30,
     ),
     Trial(
@@ -153,17 +155,29 @@ TRIALS = (
         "bot: polling stalls", Switch("poll_stall"), ("ProbeFailed", "BotPollingStalled"), BOT, 90
     ),
     Trial("bot killed", StopPart("bot", 9), GONE, BOT, 30),
-    Trial("worker killed", StopPart("worker", 9), (*GONE, "WorkerDown"), (*LATE, *TASKS), 30),
-    Trial("worker takes nothing", Switch("queue_stall"), LATE, (*LATE, *TASKS), 600),
+    Trial(
+        "worker killed",
+        StopPart("worker", 9),
+        (*GONE, "WorkerDown"),
+        (*LATE, *TASKS, *HELD_BACK),
+        30,
+    ),
+    Trial("worker takes nothing", Switch("queue_stall"), LATE, (*LATE, *TASKS, *HELD_BACK), 600),
     Trial(
         "tasks fail",
         Switch("task_fail", {"ratio": 1.0}),
         ("WorkerTaskFailures",),
-        (*LATE, *TASKS),
+        (*LATE, *TASKS, *HELD_BACK),
         480,
     ),
-    Trial("beat sends nothing", Switch("beat_stop"), ("WorkerBeatNotTicking",), LATE, 240),
-    Trial("beat killed", StopPart("beat", 9), GONE, (*LATE, *TASKS), 30),
+    Trial(
+        "beat sends nothing",
+        Switch("beat_stop"),
+        ("WorkerBeatNotTicking",),
+        (*LATE, *HELD_BACK),
+        240,
+    ),
+    Trial("beat killed", StopPart("beat", 9), GONE, (*LATE, *TASKS, *HELD_BACK), 30),
     Trial(
         "postgres exporter killed", StopPart("postgres-exporter", 9), GONE, ("PostgresDown",), 30
     ),
