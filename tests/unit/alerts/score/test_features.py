@@ -44,6 +44,18 @@ def test_numbers_follow_the_minutes_before() -> None:
     assert pytest.approx((math.log(4) - math.log(2)) / math.sqrt(0.1)) == found["z"]
     assert math.log(10) == found["gap"]
     assert pytest.approx(math.log(11 / 2)) == found["rarity"]
+    assert pytest.approx(math.log(11 / 2)) == found["pair rarity"]
+
+
+def test_what_is_usual_follows_slowly() -> None:
+    """Mean and variance after ln 2 and ln 4, each weighing a fiftieth."""
+    history = History()
+    for minute, count in enumerate((1, 3, 1)):
+        history.observe("Slow", "api", minute * MINUTE, count=count)
+    step = math.log(4) - math.log(2)
+    mean, variance = math.log(2) + 0.02 * step, 0.1 + 0.02 * (step**2 - 0.1)
+    expected = pytest.approx((math.log(2) - mean) / math.sqrt(variance))
+    assert expected == history.describe("Slow", "api", 2 * MINUTE)["z"]
 
 
 def test_other_kinds_count_for_two_minutes_on_their_host_only() -> None:

@@ -39,6 +39,18 @@ def test_a_worse_model_is_refused_and_both_figures_are_told() -> None:
     assert result.why.startswith("kept the old model: average precision of the last week 1.000")
 
 
+def test_the_week_that_judges_a_model_did_not_teach_it() -> None:
+    """In the last week Good needs somebody and Calm is new: nobody can know before."""
+    found = examples(served_right=True, learnable=True)
+    turned = [
+        Example({"kind=Good" if e.value else "kind=Calm": 1.0}, e.value, e.at, e.served)
+        if e.at >= NOW - 7 * DAY
+        else e
+        for e in found
+    ]
+    assert train(turned, NOW).model is None
+
+
 def test_an_equal_model_is_served() -> None:
     result = train(examples(served_right=True, learnable=True), NOW)
     assert (1.0, 1.0) == (result.before, result.after)
