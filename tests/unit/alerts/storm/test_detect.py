@@ -16,7 +16,7 @@ from abops.alerts.storm.detect import (
     StormDetector,
     StormEnded,
 )
-from abops.alerts.storm.stream import StormSetting, Stream, advance, threshold, trigger
+from abops.alerts.storm.stream import StormSetting, Stream, _close, advance, threshold, trigger
 
 NOON = 1_700_000_000.0
 PROD = Scope("production")
@@ -125,6 +125,28 @@ def test_a_storm_of_a_service_that_is_no_longer_most_of_it_becomes_the_environme
     assert ("began", PROD) in kinds(changes)
 
 
+def test_many_small_services_after_the_storm_of_one_are_the_environments() -> None:
+    detector = a_quiet_detector()
+    fed(detector, NOON, 500, service="api")
+    changes = [
+        change
+        for n in range(600)
+        for change in detector.observe(NOON + 90 + n / 100, "production", f"small-{n % 40}")
+    ]
+    assert [("began", PROD), ("ended", API)] == kinds(changes)
+
+
+def test_a_few_alerts_of_others_leave_a_storm_to_its_service() -> None:
+    detector = a_quiet_detector()
+    fed(detector, NOON, 500, service="api", over_s=5)
+    changes = [
+        change
+        for n in range(100)
+        for change in detector.observe(NOON + 5 + n / 100, "production", f"small-{n % 40}")
+    ]
+    assert [] == changes
+
+
 def test_two_environments_do_not_touch() -> None:
     detector = a_quiet_detector()
     fed(detector, NOON, 500, service="api")
@@ -198,12 +220,49 @@ def test_a_scope_silent_for_a_week_is_forgotten() -> None:
 def test_skipping_empty_bins_equals_stepping_through_them() -> None:
     busy = Stream(bin=0, mean=2.0, variance=1.0, baseline=30.0, last=[0, 0, 0, 0, 0])
     stepped = msgspec.structs.replace(busy, last=[0, 0, 0, 0, 0])
-    advance(busy, 500, SETTING)
-    for n in range(1, 501):
-        advance(stepped, n, SETTING)
+    advance(busy, 50, SETTING)
+    for _ in range(50):
+        _close(stepped, SETTING)
     for name in ("mean", "variance", "baseline"):
         assert getattr(stepped, name) == pytest.approx(getattr(busy, name), rel=1e-9)
     assert stepped.bin == busy.bin
+
+
+@given(
+    mean=st.floats(0, 5),
+    variance=st.floats(0, 3),
+    total=st.floats(0, 20),
+    baseline=st.floats(0, 50),
+    last=st.lists(st.integers(0, 300), min_size=5, max_size=5),
+)
+def test_the_trigger_is_the_first_count_with_which_the_full_bin_alarms(
+    mean: float, variance: float, total: float, baseline: float, last: list[int]
+) -> None:
+    def alarms(count: int) -> bool:
+        stream = Stream(
+            0, count, mean, variance, total, baseline, list(last), began_bin=0, quiet=7, alerts=1
+        )
+        _close(stream, SETTING)
+        return stream.quiet == 0
+
+    found = trigger(Stream(0, 0, mean, variance, total, baseline, list(last)), SETTING)
+    assert [True, found == 1] == [alarms(found), alarms(found - 1) or found == 1]
+
+
+def test_a_storm_that_lasts_for_an_hour_is_one_storm() -> None:
+    detector = a_quiet_detector()
+    changes = [c for n in range(360) for c in fed(detector, NOON + n * 10, 100, service="api")]
+    assert [("began", API)] == kinds(changes)
+    assert 36_000 == sum(
+        change.alerts for change in detector.tick(NOON + 7_200) if isinstance(change, StormEnded)
+    )
+
+
+def test_a_level_that_stays_becomes_normal_within_a_day() -> None:
+    detector = a_quiet_detector()
+    for n in range(8_640):
+        fed(detector, NOON + n * 10, 10, service="api")
+    assert () == detector.running()
 
 
 BURSTS = st.lists(

@@ -109,11 +109,11 @@ def test_what_was_common_before_the_storm_is_not_rare() -> None:
 def test_clusters_with_a_critical_come_first_then_the_largest() -> None:
     digest = Digest(NOON)
     for n in range(20):
-        digest.observe(an_alert(n, cluster="large"), NOON)
-    digest.observe(an_alert(21, cluster="small"), NOON)
+        digest.observe(an_alert(n, cluster="many"), NOON)
+    digest.observe(an_alert(21, cluster="few"), NOON)
     digest.observe(an_alert(22, kind="Lost", cluster="hurt", severity="critical"), NOON)
     order = [found.alert.cluster for found in digest.representatives({})]
-    assert ["hurt", "large", "small"] == order
+    assert ["hurt", "many", "few"] == order
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,12 @@ def test_a_kind_pages_alone_once_and_at_most_two_kinds_do() -> None:
     assert ALONE_PAGES == sum(paged)
     assert [True, True, False] == paged[:3]
     assert 48 == digest.digested
+
+
+def test_the_second_alert_of_a_kind_pages_nobody() -> None:
+    digest = Digest(NOON)
+    lost = an_alert(kind="Lost", severity="critical")
+    assert [True, False] == [digest.observe(lost, None) for _ in range(2)]
 
 
 def test_a_page_alone_counts_no_alert_of_the_storm_twice() -> None:
