@@ -120,7 +120,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         routing=routing_of(load_inventory(ROOT / "platform.yaml")),
         data_dir=folder / "alerts",
         endpoints=endpoints,
-        settings=ServiceSettings(heartbeat_timeout_s=86_400, resolve_after_s=60, window_s=1_200),
+        settings=ServiceSettings(heartbeat_timeout_s=86_400, resolve_after_s=60, gap_s=1_200),
     )
     clock = ShiftedClock()
     service = AlertService(config, clock)

@@ -25,7 +25,7 @@ from abops.alerts.model import (
 )
 from abops.alerts.route.matcher import parse_matchers
 from abops.alerts.service import AlertService
-from abops.alerts.service.incidents import IncidentUnknownError
+from abops.alerts.service.memory import IncidentUnknownError
 from abops.kernel.clock import SystemClock
 from support.channels import Channels
 from support.servers import Server, answers, free_port, running

@@ -28,7 +28,7 @@ from abops.alerts.model import (
     TimelineEntry,
 )
 from abops.alerts.service import AlertService
-from abops.alerts.service.incidents import IncidentUnknownError
+from abops.alerts.service.memory import IncidentUnknownError
 from abops.kernel.clock import Clock, SystemClock
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

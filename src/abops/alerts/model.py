@@ -35,9 +35,7 @@ TimelineKind = Literal[
     "split",
     "storm",
 ]
-EventKind = Literal[
-    "opened", "updated", "suspected", "acked", "unacked", "resolved", "delivered"
-]
+EventKind = Literal["opened", "updated", "suspected", "acked", "unacked", "resolved", "delivered"]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 
@@ -72,8 +70,9 @@ class ServiceSettings(Struct, frozen=True):
 
     resolve_after_s: float = 300
     """Seconds without a firing member until an incident resolves: longer than a flap's pause."""
-    window_s: float = 600
-    """Seconds since an incident's last alert in which another of its service still joins it."""
+    gap_s: float = 300
+    """Seconds since an incident's alert in which one that surely belongs to it still joins;
+    the less speaks for it, the fewer."""
     heartbeat_timeout_s: float = 180
     """Seconds of Watchdog silence until DeadMansSwitch: three missed minutes."""
     page_fallback_after_s: float = 60

@@ -32,7 +32,9 @@ async def test_twins_repeats_and_retries_are_stored_once(
 
 async def test_many_at_once_get_numbers_of_their_own(channels: Channels, tmp_path: Path) -> None:
     async with a_service(channels, tmp_path) as service:
-        alerts = [an_alert(severity="info", service=f"service-{n}") for n in range(50)]
+        alerts = [
+            an_alert(f"Kind{n}", severity="info", service=f"s-{n}", env=f"e-{n}") for n in range(50)
+        ]
         await asyncio.gather(*(service.ingest(a_body(alert)) for alert in alerts))
 
         async def all_there() -> bool:

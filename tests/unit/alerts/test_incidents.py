@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from abops.alerts.ingest.identity import event_key, fingerprint
@@ -17,6 +18,7 @@ from abops.alerts.model import (
     AlertEvent,
     AlertStatus,
     Channel,
+    IncidentDetail,
     IncidentSummary,
     Route,
     Routing,
@@ -25,16 +27,15 @@ from abops.alerts.model import (
 )
 from abops.alerts.route.matcher import parse_matchers
 from abops.alerts.service.deliver import KINDS
-from abops.alerts.service.incidents import (
-    IncidentResolvedError,
-    Incidents,
-    IncidentUnknownError,
-)
+from abops.alerts.service.incidents import Incidents
+from abops.alerts.service.memory import IncidentResolvedError, IncidentUnknownError
 from abops.alerts.store import events as event_rows
 from abops.alerts.store import outbox, reading
 from abops.alerts.store.database import migrate, open_writer
 from abops.alerts.store.writer import Unit
+from abops.kernel.errors import OpsError
 
+ANA = Actor("ana", "cli")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -110,6 +111,16 @@ class Book:
             rows = connection.exec_driver_sql("SELECT channel, kind FROM outbox ORDER BY id")
             return [(row[0], row[1]) for row in rows]
 
+    def knows(self, calls: tuple[tuple[str, str], ...]) -> None:
+        self.config = replace(self.config, calls=calls)
+        self.restart()
+
+    def detail(self, number: int) -> IncidentDetail:
+        with self.engine.connect() as connection:
+            found = reading.incident(connection, number, members=100)
+        assert found is not None
+        return found
+
     def send_all(self, at_s: float) -> None:
         with self.unit(at_s) as unit:
             for channel in ("pd", "chat", "tg"):
@@ -142,6 +153,16 @@ def shape(incidents: Sequence[IncidentSummary]) -> set[tuple[str, str, int, int,
     return {(i.service, i.severity, i.alerts, i.firing, i.state) for i in incidents}
 
 
+def groups(book: Book) -> set[tuple[str, ...]]:
+    """Return which alerts are together; which of them came first decides the rest."""
+    with book.engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT group_concat(fingerprint) FROM member JOIN incident ON incident = number"
+            " WHERE incident.state <> 'resolved' GROUP BY number"
+        )
+        return {tuple(sorted(row[0].split(","))) for row in rows}
+
+
 some_events = st.lists(
     st.builds(
         an_event,
@@ -167,7 +188,7 @@ def test_the_order_in_which_alerts_arrive_does_not_matter(
         one.take(*events)
         for event in shuffled:
             two.take(event)
-        assert shape(one.incidents()) == shape(two.incidents())
+        assert groups(one) == groups(two)
 
 
 @_laws
@@ -183,7 +204,7 @@ def test_what_is_said_twice_counts_once(
 
 
 def test_alerts_of_one_service_are_one_incident_and_one_message(book: Book) -> None:
-    book.take(an_event("A"), an_event("B"), an_event("A", service="bot"))
+    book.take(an_event("A"), an_event("B"), an_event("X", service="bot"))
     assert {("api", "warning", 2, 2, "open"), ("bot", "warning", 1, 1, "open")} == shape(
         book.incidents()
     )
@@ -398,7 +419,7 @@ def test_items_of_one_incident_are_sent_in_their_order(book: Book) -> None:
 
 
 def test_critical_messages_go_first(book: Book) -> None:
-    book.take(an_event("A", service="bot"), an_event("A", severity="critical"))
+    book.take(an_event("X", service="bot"), an_event("A", severity="critical"))
     with book.unit(1) as unit:
         claim = outbox.claim(unit.connection, "chat", now=unit.now, kinds=("open",))
     assert claim is not None
@@ -432,3 +453,64 @@ def test_a_first_message_goes_before_an_earlier_update(book: Book) -> None:
         claim = outbox.claim(unit.connection, "chat", now=unit.now, kinds=("open", "update"))
     assert claim is not None
     assert ("open", 2) == (claim.item.kind, claim.item.incident)
+
+
+CALLS = (("api", "postgres"), ("bot", "telegram"), ("bot", "postgres"))
+
+
+def test_what_calls_it_joins_and_says_so(book: Book) -> None:
+    book.knows(CALLS)
+    book.take(an_event("PostgresDown", service="postgres", severity="critical"))
+    book.take(an_event("ApiErrorStorm", severity="critical"), at_s=20)
+    assert [(1, "postgres", 2)] == [(i.number, i.service, i.alerts) for i in book.incidents()]
+    reasons = [m.reason for m in book.detail(1).members]
+    assert ["nothing that it belongs to is open", "api calls postgres, 20 s before"] == reasons
+
+
+def test_an_alert_that_belongs_to_two_makes_one_of_them(book: Book) -> None:
+    book.knows(CALLS)
+    book.take(an_event("PostgresDown", service="postgres"))
+    book.take(an_event("TelegramAway", service="telegram", severity="critical"), at_s=60)
+    assert 2 == len(book.incidents())
+    book.send_all(61)
+    book.take(an_event("BotHandlerErrors", service="bot"), at_s=69)
+    one, other = sorted(book.incidents(), key=lambda i: i.number)
+    assert (3, 3, "critical", "open") == (one.alerts, one.firing, one.severity, one.state)
+    assert ("resolved", 1) == (other.state, other.merged_into)
+    assert {"pd", "chat"} == set(one.channels)
+    assert ("pd", "open") in book.told()
+    assert any(entry.kind == "merged" for entry in book.detail(1).timeline)
+
+
+def test_merged_by_hand_it_is_one_and_comes_back_as_that_one(book: Book) -> None:
+    book.take(an_event("A"), an_event("X", service="bot"))
+    with book.unit(5) as unit:
+        book.state.regroup.by_hand(unit, 2, 1, ANA)
+    assert [(1, 2, None), (2, 1, 1)] == [
+        (i.number, i.alerts, i.merged_into)
+        for i in sorted(book.incidents(), key=lambda i: i.number)
+    ]
+    book.restart()
+    with book.unit(6) as unit, pytest.raises(IncidentResolvedError):
+        book.state.ack(unit, 2, ANA)
+
+
+def test_split_alerts_are_an_incident_of_their_own(book: Book) -> None:
+    a, b = an_event("A", severity="critical"), an_event("B")
+    book.take(a, b)
+    with book.unit(5) as unit:
+        number = book.state.regroup.split(unit, 1, [b.fingerprint], ANA)
+    assert 2 == number
+    assert {(1, 1, 1), (2, 1, 1)} == {(i.number, i.alerts, i.firing) for i in book.incidents()}
+    book.take(an_event("B", status="resolved", end_s=9), at_s=9)
+    assert {(1, 1), (2, 0)} == {(i.number, i.firing) for i in book.incidents()}
+
+
+@pytest.mark.parametrize(
+    ("number", "into"), [(1, 1), (1, 7), (7, 1)], ids=["itself", "to nothing", "nothing"]
+)
+def test_what_cannot_be_merged_is_refused(book: Book, number: int, into: int) -> None:
+    book.take(an_event("A"))
+    with book.unit(5) as unit, pytest.raises(OpsError):
+        book.state.regroup.by_hand(unit, number, into, ANA)
+    assert {("api", "warning", 1, 1, "open")} == shape(book.incidents())

@@ -18,7 +18,8 @@ from abops.alerts.model import IncidentDetail, ServiceConfig, ServiceEvent, Susp
 from abops.alerts.rootcause.likely import likely_causes
 from abops.alerts.rootcause.live import incident_evidence
 from abops.alerts.rootcause.model import ChangeSeen, Edge, History
-from abops.alerts.service.incidents import Incidents, IncidentUnknownError
+from abops.alerts.service.incidents import Incidents
+from abops.alerts.service.memory import IncidentUnknownError
 from abops.alerts.service.vault import Vault
 from abops.alerts.store import learned
 from abops.alerts.store.database import Connection

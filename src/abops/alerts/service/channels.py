@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from abops.alerts.model import Channel, DeliveryKind, Endpoints, IncidentDetail
 from abops.alerts.service import wording
+from abops.alerts.service.buttons import slack_buttons, telegram_keyboard
 from abops.clients.notify.email import Letter, Mailbox, Server
 from abops.clients.notify.pagerduty import EventAction, PagerDuty
 from abops.clients.notify.slack import Slack
@@ -65,7 +66,7 @@ def sender_of(channel: Channel, endpoints: Endpoints) -> Sender:
             return _ToPagerDuty(PagerDuty(key, url=endpoints.pagerduty_url))
         case "telegram":
             token = read_secret(folder, channel.secret_file)
-            return _ToTelegram(Telegram(token, url=endpoints.telegram_url), channel.address)
+            return _ToTelegram(Telegram(token, url=endpoints.telegram_url), channel.address, token)
         case "email":
             return _ToEmail(mailbox_of(channel, endpoints), channel.to)
 
@@ -107,6 +108,7 @@ class _ToSlack:
     async def tell(self, message: Message, turn: Turn) -> str:
         text = wording.headline(message.detail.summary)
         blocks = wording.slack_blocks(message.detail, message.url)
+        blocks += slack_buttons(message.detail.summary, message.identity)
         if not message.reference:
             await turn("post")
             return await self._slack.post(self._channel, text, blocks=blocks)
@@ -151,16 +153,18 @@ class _ToPagerDuty:
 
 
 class _ToTelegram:
-    def __init__(self, telegram: Telegram, chat: str) -> None:
+    def __init__(self, telegram: Telegram, chat: str, token: str) -> None:
         self._telegram = telegram
         self._chat = chat
+        self._token = token
 
     async def tell(self, message: Message, turn: Turn) -> str:
         text = wording.telegram_html(message.detail, message.url)
+        keyboard = telegram_keyboard(message.detail.summary, message.identity, self._token)
         await turn("post")
         if not message.reference:
-            return await self._telegram.send(self._chat, text)
-        await self._telegram.edit(self._chat, message.reference, text)
+            return await self._telegram.send(self._chat, text, keyboard=keyboard)
+        await self._telegram.edit(self._chat, message.reference, text, keyboard=keyboard)
         if message.kind in ("rise", "unack", "resolve") and _still_so(message):
             await turn("post")
             said = wording.reply(message.detail.summary, message.kind)

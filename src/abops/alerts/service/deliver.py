@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from abops.alerts.model import Channel, OutboxItem, ServiceConfig, ServiceEvent
+from abops.alerts.service.buttons import identity_of
 from abops.alerts.service.channels import (
     Message,
     SecretMissingError,
@@ -176,7 +177,7 @@ class _Worker:
             kind=item.kind,
             detail=detail,
             url=f"{base}/incidents/{item.incident}",
-            identity=f"abops-{self._vault.instance:08x}-INC-{item.incident}",
+            identity=identity_of(self._vault.instance, item.incident),
             reference=claim.reference,
         )
         return await self._sender.tell(message, self._turn)

@@ -6,47 +6,33 @@ entries of the outbox. Nothing joins a resolved incident.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
-from abops.alerts.correlate import Assignment, Candidate, assign
 from abops.alerts.model import (
     SEVERITIES,
     Actor,
     AlertEvent,
-    DeliveryKind,
     OutboxItem,
     RouteDecision,
     ServiceConfig,
     SuspectedCause,
 )
-from abops.alerts.route.tree import PAGING_TYPES, decide, fallback_channels
+from abops.alerts.route.tree import decide, fallback_channels
+from abops.alerts.service.joining import Joining, kind_in
+from abops.alerts.service.memory import Memory
+from abops.alerts.service.regroup import Regroup
 from abops.alerts.service.step import Cause, Step, severity_of, title_of
+from abops.alerts.service.telling import Telling
 from abops.alerts.store import incidents as rows
-from abops.alerts.store import outbox
 from abops.alerts.store.database import Connection
 from abops.alerts.store.records import (
     AlertRecord,
     IncidentRecord,
-    OutboxEntry,
     TimelineRow,
 )
 from abops.alerts.store.writer import Unit
-from abops.kernel.errors import OpsError
 
 _SILENT_UPDATES = frozenset({"pagerduty", "email"})
 _REVIVE_AFTER_S = 60
-
-
-class IncidentUnknownError(OpsError):
-    """There is no incident of this number."""
-
-    hint = "List them with `abops alerts list`."
-
-
-class IncidentResolvedError(OpsError):
-    """The incident is resolved; there is nothing left to take care of."""
-
-    hint = "If it comes back, a new incident opens."
 
 
 class Incidents:
@@ -55,22 +41,17 @@ class Incidents:
     def __init__(self, config: ServiceConfig) -> None:
         self._config = config
         self._settings = config.settings
-        self._window = timedelta(seconds=config.settings.window_s)
-        self._alerts: dict[str, AlertRecord] = {}
-        self._open: dict[int, IncidentRecord] = {}
-        self._of_scope: dict[tuple[str, str], int] = {}
-        self._resolved: dict[tuple[str, str], int] = {}
-        self._waiting: set[tuple[int, str]] = set()
-        self._last_number = 0
+        self._joining = Joining(config)
+        self._memory = Memory()
+        self._telling = Telling(config)
+        self._tell, self._update = self._telling.tell, self._telling.update
+        self.regroup = Regroup(config, self._memory, self._joining, self._telling)
 
     def load(self, connection: Connection, now: float) -> None:
         """Forget everything and read it from the disk."""
-        self._open = {record.number: record for record in rows.unresolved(connection)}
-        self._of_scope = {(r.service, r.env): r.number for r in self._open.values()}
-        self._alerts = {record.fingerprint: record for record in rows.live_alerts(connection)}
-        self._resolved = rows.recently_resolved(connection, now)
-        self._waiting = outbox.unsent(connection)
-        self._last_number = rows.last_number(connection)
+        self._memory.load(connection, now)
+        self._telling.load(connection)
+        self._joining.load(connection, now)
 
     def apply(self, unit: Unit, events: Sequence[AlertEvent]) -> None:
         """Bring the incidents up to these events, and write what changed."""
@@ -85,7 +66,7 @@ class Incidents:
 
     def ack(self, unit: Unit, number: int, actor: Actor) -> bool:
         """Record that somebody takes care of it; a second time changes nothing and is False."""
-        incident = self._unresolved(number)
+        incident = self._memory.unresolved(number)
         if incident.state == "acked":
             return False
         incident.state, incident.acked_at, incident.acked_by = "acked", unit.now, actor.name
@@ -110,7 +91,7 @@ class Incidents:
         Whoever has not yet been told of the acknowledgement hears of neither. The others are
         told, and who pages rings again.
         """
-        incident = self._unresolved(number)
+        incident = self._memory.unresolved(number)
         if incident.state != "acked":
             return
         whose = incident.acked_by
@@ -123,13 +104,12 @@ class Incidents:
                 number, unit.now, "unacked", f"{actor.name} {said}; it is open", actor=actor.name
             )
         )
-        spared = outbox.withdraw(unit.connection, number, "ack")
-        self._waiting = outbox.unsent(unit.connection)
+        spared = self._telling.withdraw(step, number, "ack")
         for channel in incident.channels:
             if channel in spared:  # what the withdrawn message would have said besides
                 self._update(step, incident, channel)
             else:
-                pages = self._config.routing.channels[channel].type in PAGING_TYPES
+                pages = self._telling.pages(channel)
                 self._tell(step, incident, channel, "unack", Cause(pages, unit.now))
         step.write()
         rows.record_audit(
@@ -139,7 +119,7 @@ class Incidents:
     def resolve_quiet(self, unit: Unit) -> None:
         """Resolve the incidents in which nothing has fired for long enough."""
         latest = unit.now - self._settings.resolve_after_s
-        quiet = [r for r in self._open.values() if r.quiet_since and r.quiet_since <= latest]
+        quiet = [r for r in self._memory.open.values() if r.quiet_since and r.quiet_since <= latest]
         if not quiet:
             return
         step = Step(unit)
@@ -149,12 +129,13 @@ class Incidents:
             step.note(TimelineRow(incident.number, unit.now, "resolved", "no alert fires any more"))
             for channel in incident.channels:
                 self._tell(step, incident, channel, "resolve")
-            self._forget(incident)
+            self._memory.forget(incident)
+            self._joining.close(incident.number)
         step.write()
 
     def fall_back(self, unit: Unit, item: OutboxItem, why: str) -> None:
         """Tell the team's fallback channels what one channel has not accepted."""
-        incident = self._open.get(item.incident)
+        incident = self._memory.open.get(item.incident)
         if incident is None:
             return
         step = Step(unit)
@@ -174,7 +155,7 @@ class Incidents:
 
     def suspect(self, unit: Unit, number: int, causes: tuple[SuspectedCause, ...]) -> None:
         """Note where an incident may have begun; people hear of it with the next edit."""
-        incident = self._open.get(number)
+        incident = self._memory.open.get(number)
         if incident is None or incident.causes == causes:
             return
         before = incident.causes[0].entity if incident.causes else ""
@@ -190,29 +171,23 @@ class Incidents:
 
     def claimed(self, number: int, channel: str) -> None:
         """A message is being composed: what changes from now on needs another one."""
-        self._waiting.discard((number, channel))
+        self._telling.claimed(number, channel)
 
     def firing(self) -> dict[str, float]:
         """Return the fingerprints that fire and when they began."""
-        return {r.fingerprint: r.starts_at for r in self._alerts.values() if r.state == "firing"}
-
-    def _unresolved(self, number: int) -> IncidentRecord:
-        incident = self._open.get(number)
-        if incident is not None:
-            return incident
-        if number <= self._last_number:
-            raise IncidentResolvedError(f"incident {number} is resolved")
-        raise IncidentUnknownError(f"there is no incident {number}")
+        return {
+            r.fingerprint: r.starts_at for r in self._memory.alerts.values() if r.state == "firing"
+        }
 
     def _recall(self, connection: Connection, events: Sequence[AlertEvent]) -> None:
-        unknown = {e.fingerprint for e in events if e.fingerprint not in self._alerts}
+        unknown = {e.fingerprint for e in events if e.fingerprint not in self._memory.alerts}
         if unknown:
             for record in rows.alerts_by_fingerprint(connection, unknown):
-                self._alerts[record.fingerprint] = record
+                self._memory.alerts[record.fingerprint] = record
 
     def _fires(self, step: Step, event: AlertEvent) -> None:
         starts_at = event.starts_at.timestamp()
-        known = self._alerts.get(event.fingerprint)
+        known = self._memory.alerts.get(event.fingerprint)
         if known is not None and not self._begins_again(step, known, event, starts_at):
             return
         labels = event.labels
@@ -227,15 +202,17 @@ class Incidents:
             ends_at=None,
             ended_by="",
             incident=known.incident if known else None,
+            kind=kind_in(event),
         )
-        self._alerts[event.fingerprint] = record
+        self._memory.alerts[event.fingerprint] = record
         decision = decide(self._config.routing, labels)
-        assignment = self._assign(record, step.unit.now)
-        if assignment.number is None:
+        number, reason, terms = self._place(step, record, event)
+        if number is None:
             self._open_incident(step, record, event, decision)
         else:
-            self._join(step, self._open[assignment.number], record, event, decision)
-        step.alert(record, event, assignment.reason)
+            self._join(step, self._memory.open[number], record, event, decision)
+        self._joining.record(record, event, step.unit.now)
+        step.alert(record, event, reason, terms)
 
     def _begins_again(
         self, step: Step, known: AlertRecord, event: AlertEvent, starts_at: float
@@ -248,24 +225,29 @@ class Incidents:
             return step.unit.now - ended > _REVIVE_AFTER_S
         return starts_at > known.starts_at and starts_at >= ended
 
-    def _assign(self, record: AlertRecord, now: float) -> Assignment:
-        own = self._open.get(record.incident) if record.incident is not None else None
-        latest = self._of_scope.get((record.service, record.env))
-        return assign(
-            own=_candidate(own),
-            of_service=_candidate(self._open[latest]) if latest is not None else None,
-            window=self._window,
-            now=_moment(now),
-        )
+    def _place(
+        self, step: Step, record: AlertRecord, event: AlertEvent
+    ) -> tuple[int | None, str, tuple[str, ...]]:
+        """Return the incident the alert joins, and why; those it ties together become one."""
+        if record.incident is not None and record.incident in self._memory.open:
+            return record.incident, "it was in this incident before", ()
+        match = self._joining.match(record, event, step.unit.now)
+        terms = tuple(term.words for term in match.terms)
+        if not match.groups:
+            return None, match.reason, terms
+        oldest, *younger = match.groups
+        for number in younger:
+            why = f"{kind_in(event).partition(':')[0]} belongs to both: {'; '.join(terms)}"
+            self.regroup.merge(step, number, oldest, why)
+        return oldest, match.reason, terms
 
     def _open_incident(
         self, step: Step, record: AlertRecord, event: AlertEvent, decision: RouteDecision
     ) -> None:
         now = step.unit.now
-        self._last_number += 1
         scope = (record.service, record.env)
         incident = IncidentRecord(
-            number=self._last_number,
+            number=self._memory.next_number(),
             title=title_of(event),
             state="open",
             severity=record.severity,
@@ -279,7 +261,7 @@ class Incidents:
             acked_at=None,
             acked_by="",
             resolved_at=None,
-            recurs=self._resolved.get(scope),
+            recurs=self._memory.resolved.get(scope),
             alerts=1,
             firing=1,
             revision=0,
@@ -288,8 +270,7 @@ class Incidents:
             description=event.annotations.get("description", ""),
         )
         record.incident = incident.number
-        self._open[incident.number] = incident
-        self._of_scope[scope] = incident.number
+        self._memory.open[incident.number] = incident
         step.changed(incident, "opened")
         step.note(TimelineRow(incident.number, now, "opened", f"{incident.title}; {decision.why}"))
         for channel in decision.channels:
@@ -336,7 +317,7 @@ class Incidents:
         decision: RouteDecision,
     ) -> None:
         """Take over what the more severe alert says; who had acknowledged has to look again."""
-        incident.severity = record.severity
+        incident.severity, incident.service = record.severity, record.service
         incident.title = title_of(event)
         incident.team = decision.team
         incident.runbook_url = event.annotations.get("runbook_url", incident.runbook_url)
@@ -344,7 +325,7 @@ class Incidents:
         incident.state, incident.acked_at, incident.acked_by = "open", None, ""
 
     def _ends(self, step: Step, event: AlertEvent) -> None:
-        known = self._alerts.get(event.fingerprint)
+        known = self._memory.alerts.get(event.fingerprint)
         if known is None or known.state == "resolved":
             return
         if event.starts_at.timestamp() < known.starts_at:
@@ -353,9 +334,9 @@ class Incidents:
         known.ends_at = event.ends_at.timestamp() if event.ends_at else step.unit.now
         known.ended_by = "vanished" if event.source == "reconcile" else "source"
         step.alert(known, event, "")
-        incident = self._open.get(known.incident) if known.incident is not None else None
+        incident = self._memory.open.get(known.incident) if known.incident is not None else None
         if incident is None:
-            del self._alerts[event.fingerprint]
+            del self._memory.alerts[event.fingerprint]
             return
         incident.firing -= 1
         incident.updated_at = step.unit.now
@@ -366,55 +347,3 @@ class Incidents:
         step.changed(incident, "updated")
         for channel in incident.channels:
             self._update(step, incident, channel)
-
-    def _update(self, step: Step, incident: IncidentRecord, channel: str) -> None:
-        """Have the message edited, unless one that waits will say it anyway."""
-        if (incident.number, channel) in self._waiting:
-            return
-        if self._config.routing.channels[channel].type in _SILENT_UPDATES:
-            return
-        self._tell(step, incident, channel, "update")
-
-    def _tell(
-        self,
-        step: Step,
-        incident: IncidentRecord,
-        channel: str,
-        kind: DeliveryKind,
-        cause: Cause | None = None,
-    ) -> None:
-        now = step.unit.now
-        delay = self._settings.update_every_s if kind == "update" else 0.0
-        incident.revision += 1
-        self._waiting.add((incident.number, channel))
-        step.tell(
-            OutboxEntry(
-                incident=incident.number,
-                channel=channel,
-                kind=kind,
-                severity=incident.severity,
-                page=cause is not None and cause.page,
-                since=cause.since if cause else now,
-                revision=incident.revision,
-                created_at=now,
-                next_at=now + delay,
-            )
-        )
-
-    def _forget(self, incident: IncidentRecord) -> None:
-        scope = (incident.service, incident.env)
-        del self._open[incident.number]
-        if self._of_scope.get(scope) == incident.number:
-            del self._of_scope[scope]
-        self._resolved[scope] = incident.number
-        gone = [f for f, r in self._alerts.items() if r.incident == incident.number]
-        for fingerprint in gone:
-            del self._alerts[fingerprint]
-
-
-def _candidate(record: IncidentRecord | None) -> Candidate | None:
-    return None if record is None else Candidate(record.number, _moment(record.updated_at))
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 from msgspec import Struct
 
 from abops.alerts.model import SEVERITIES, AlertEvent, EventKind, ServiceEvent, Severity
@@ -15,6 +16,8 @@ from abops.alerts.store.records import (
     TimelineRow,
 )
 from abops.alerts.store.writer import Unit
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Cause(Struct, frozen=True):
@@ -40,7 +43,9 @@ class Step:
         if kind != "updated" or incident.number not in self._kinds:
             self._kinds[incident.number] = kind
 
-    def alert(self, record: AlertRecord, event: AlertEvent, reason: str) -> None:
+    def alert(
+        self, record: AlertRecord, event: AlertEvent, reason: str, terms: tuple[str, ...] = ()
+    ) -> None:
         """Have the alert written, and its part in its incident."""
         self._changes.alerts.append((record, event))
         if record.incident is not None:
@@ -54,6 +59,7 @@ class Step:
                     starts_at=record.starts_at,
                     ends_at=record.ends_at,
                     ended_by=record.ended_by,
+                    terms=_encode(terms).decode(),
                 )
             )
 
@@ -71,16 +77,18 @@ class Step:
         self.unit.channels.add(entry.channel)
 
     def write(self) -> None:
-        """Write it all."""
+        """Write what was gathered; more may be gathered and written after it."""
         now = self.unit.now
         for number, count in self._joined.items():
             text = "1 alert joined" if count == 1 else f"{count} alerts joined"
             self.note(TimelineRow(number, now, "joined", text))
         rows.write(self.unit.connection, self._changes)
+        self._changes, self._joined = Changes(), {}
         self.unit.events.extend(
             ServiceEvent(kind, number, datetime.fromtimestamp(now, UTC))
             for number, kind in self._kinds.items()
         )
+        self._kinds = {}
 
 
 def severity_of(labels: dict[str, str]) -> Severity:

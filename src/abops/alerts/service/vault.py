@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from abops.alerts.model import AlertEvent, IncidentDetail, IncidentSummary, ServiceSettings
-from abops.alerts.service.incidents import Incidents, IncidentUnknownError
+from abops.alerts.service.incidents import Incidents
+from abops.alerts.service.memory import IncidentUnknownError
 from abops.alerts.store import outbox, reading
 from abops.alerts.store.database import (
     Connection,

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from abops.alerts.model import Actor, AlertEvent, SuspectedCause
@@ -22,6 +23,7 @@ _LISTS: dict[str, msgspec.json.Decoder[Any]] = {
     "causes": msgspec.json.Decoder(tuple[SuspectedCause, ...]),
 }
 """The columns of an incident that hold JSON."""
+_labels = msgspec.json.Decoder(dict[str, str])
 _INCIDENT_COLUMNS = IncidentRecord.__struct_fields__
 _ALERT_COLUMNS = AlertRecord.__struct_fields__
 _RECURS_WITHIN_S = 86_400
@@ -110,6 +112,66 @@ def alerts_by_fingerprint(
         )
         found.extend(AlertRecord(*row) for row in rows)
     return found
+
+
+class SightingRow(Struct, frozen=True):
+    """An alert of an unresolved incident, as the correlator remembers it."""
+
+    incident: int
+    kind: str
+    service: str
+    env: str
+    labels: dict[str, str]
+    at: float
+
+
+def recent_sightings(connection: Connection, since: float) -> list[SightingRow]:
+    """Return the alerts that joined an unresolved incident since then, in their order."""
+    rows = connection.exec_driver_sql(
+        "SELECT m.incident, a.kind, a.service, a.env, a.labels, m.joined_at FROM member AS m"
+        " JOIN incident AS i ON i.number = m.incident JOIN alert AS a USING (fingerprint)"
+        " WHERE i.state <> 'resolved' AND m.joined_at >= ? ORDER BY m.joined_at",
+        (since,),
+    )
+    return [
+        SightingRow(
+            row.incident, row.kind, row.service, row.env, _labels.decode(row.labels), row.joined_at
+        )
+        for row in rows
+    ]
+
+
+def move_members(  # noqa: PLR0913 - all of it is what the move is
+    connection: Connection,
+    source: int,
+    target: int,
+    *,
+    reason: str,
+    at: float,
+    only: Collection[str] | None = None,
+) -> None:
+    """Move the alerts of one incident, or some of them, to another."""
+    if only is None:
+        rows = connection.exec_driver_sql(
+            "SELECT fingerprint FROM member WHERE incident = ?", (source,)
+        )
+        only = [row[0] for row in rows]
+    keys = [(target, reason, at, source, fingerprint) for fingerprint in only]
+    if not keys:
+        return
+    connection.exec_driver_sql(
+        "INSERT INTO member (incident, fingerprint, reason, joined_at, state, starts_at, ends_at,"
+        " ended_by, terms) SELECT ?, fingerprint, ?, ?, state, starts_at, ends_at, ended_by, terms"
+        " FROM member WHERE incident = ? AND fingerprint = ?"
+        " ON CONFLICT (incident, fingerprint) DO NOTHING",
+        keys,
+    )
+    places = [(source, key[-1]) for key in keys]
+    connection.exec_driver_sql("DELETE FROM member WHERE incident = ? AND fingerprint = ?", places)
+    connection.exec_driver_sql(
+        "UPDATE alert SET incident = ? WHERE incident = ? AND fingerprint = ?",
+        [(target, *place) for place in places],
+    )
 
 
 def last_number(connection: Connection) -> int:

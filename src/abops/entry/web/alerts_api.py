@@ -20,7 +20,7 @@ from fastapi.routing import APIRoute
 from abops.alerts.ingest.webhook import MAX_BODY_BYTES, MalformedBodyError
 from abops.alerts.model import ServiceEvent
 from abops.alerts.service import AlertService
-from abops.alerts.service.incidents import IncidentResolvedError, IncidentUnknownError
+from abops.alerts.service.memory import IncidentResolvedError, IncidentUnknownError
 from abops.alerts.service.vault import OverloadedError
 from abops.alerts.store.database import StoreUnavailableError
 from abops.kernel.errors import OpsError

@@ -1,0 +1,95 @@
+"""Where an alert goes: the correlator, fed by what the writer's thread sees.
+
+What was learned is kept in the store once a minute; which alerts are open is read from there.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from abops.alerts.correlate.join import Correlator, Match, Setting, Sighting
+from abops.alerts.correlate.kinds import kind_of
+from abops.alerts.correlate.topology import Place, Topology
+from abops.alerts.model import AlertEvent, ServiceConfig
+from abops.alerts.store import incidents as rows
+from abops.alerts.store import learned
+from abops.alerts.store.database import Connection
+from abops.alerts.store.records import AlertRecord
+from abops.alerts.store.writer import Unit
+
+KEEP_EVERY_S: Final = 60.0
+_MEMORY: Final = "correlator"
+_ABOUT_NOTHING: Final = frozenset({"Watchdog", "DirectPage"})
+
+
+class Joining:
+    """Decides which incidents an alert belongs to, and remembers where it went."""
+
+    def __init__(self, config: ServiceConfig) -> None:
+        self._calls = config.calls
+        self._setting = Setting(gap_s=config.settings.gap_s)
+        self._correlator = self._fresh()
+        self._kept_at = 0.0
+        self._changed = False
+
+    def load(self, connection: Connection, now: float) -> None:
+        """Read what was learned, and the recent alerts of what is open."""
+        kept = learned.recall(connection, _MEMORY)
+        topology = Topology(self._calls)
+        self._correlator = (
+            self._fresh() if kept is None else Correlator.restore(kept, topology, self._setting)
+        )
+        for row in rows.recent_sightings(connection, now - self._setting.gap_s):
+            place = _place(row.service, row.env, row.labels)
+            self._correlator.note(Sighting(row.kind, place, row.at), row.incident)
+        self._kept_at = now
+
+    def match(self, record: AlertRecord, event: AlertEvent, now: float) -> Match:
+        """Return the open incidents the alert belongs to."""
+        return self._correlator.match(_sighting(record, event, now))
+
+    def record(self, record: AlertRecord, event: AlertEvent, now: float) -> None:
+        """Note that the alert is in its incident now."""
+        if record.incident is not None and event.labels.get("alertname") not in _ABOUT_NOTHING:
+            self._correlator.record(_sighting(record, event, now), record.incident)
+            self._changed = True
+
+    def merge(self, source: int, into: int) -> None:
+        """Note that one incident is part of another."""
+        self._correlator.merge(source, into)
+
+    def teach(self, a: set[str], b: set[str], *, together: bool) -> None:
+        """Learn from people that these kinds belong together, or do not."""
+        self._correlator.teach(a, b, together=together)
+        self._changed = True
+
+    def close(self, number: int) -> None:
+        """Nothing joins this incident any more."""
+        self._correlator.close(number)
+
+    def keep(self, unit: Unit) -> None:
+        """Write what was learned, once a minute."""
+        if self._changed and unit.now - self._kept_at >= KEEP_EVERY_S:
+            learned.keep(unit.connection, _MEMORY, self._correlator.state(), at=unit.now)
+            self._kept_at, self._changed = unit.now, False
+
+    def _fresh(self) -> Correlator:
+        return Correlator(Topology(self._calls), self._setting)
+
+
+def kind_in(event: AlertEvent) -> str:
+    """Return the kind of an alert."""
+    return kind_of(event.labels, event.annotations)
+
+
+def _sighting(record: AlertRecord, event: AlertEvent, now: float) -> Sighting:
+    return Sighting(record.kind, _place(record.service, record.env, event.labels), now)
+
+
+def _place(service: str, env: str, labels: dict[str, str]) -> Place:
+    component = labels.get("component", "")
+    return Place(env, service, "" if component == service else component, labels.get("node", ""))
+
+
+def moment(seconds: float) -> datetime:
+    """Return seconds since 1970 as a time."""
+    return datetime.fromtimestamp(seconds, UTC)
