@@ -67,6 +67,12 @@ class Slack:
             lambda: self._client.chat_update(channel=channel, ts=ts, text=text, blocks=blocks)
         )
 
+    async def whisper(self, channel: str, user: str, text: str) -> None:
+        """Say something in a channel that one person sees."""
+        await self._call(
+            lambda: self._client.chat_postEphemeral(channel=channel, user=user, text=text)
+        )
+
     async def test(self) -> str:
         """Ask whose token it is, which tells nobody anything; return bot and workspace."""
         answer = await self._call(self._client.auth_test)

@@ -8,6 +8,9 @@ from abops.clients.notify.receipt import TIMEOUT_S, NotAcceptedError, trusts_env
 
 _RATE_LIMITED, _CLIENT_ERROR, _SERVER_ERROR = 429, 400, 500
 _UNCHANGED = "message is not modified"
+_ANSWER_CHARS = 200
+
+Keyboard = dict[str, Any]
 
 
 class Telegram:
@@ -17,7 +20,9 @@ class Telegram:
         self._base = f"{url.rstrip('/')}/bot{token}"
         self._client = httpx2.AsyncClient(timeout=TIMEOUT_S, trust_env=trusts_environment(url))
 
-    async def send(self, chat: str, html: str, *, reply_to: str = "") -> str:
+    async def send(
+        self, chat: str, html: str, *, reply_to: str = "", keyboard: Keyboard | None = None
+    ) -> str:
         """Send a message, as a reply if one is named; return Telegram's number for it."""
         body: dict[str, Any] = {
             "chat_id": _number_or_name(chat),
@@ -25,6 +30,8 @@ class Telegram:
             "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": True},
         }
+        if keyboard is not None:
+            body["reply_markup"] = keyboard
         if reply_to:
             body["reply_parameters"] = {
                 "message_id": int(reply_to),
@@ -33,20 +40,35 @@ class Telegram:
         result = await self._call("sendMessage", body)
         return str(result["message_id"])
 
-    async def edit(self, chat: str, reference: str, html: str) -> None:
+    async def edit(
+        self, chat: str, reference: str, html: str, *, keyboard: Keyboard | None = None
+    ) -> None:
         """Replace the text of a message; one that says so already is left alone."""
-        body = {
+        body: dict[str, Any] = {
             "chat_id": _number_or_name(chat),
             "message_id": int(reference),
             "text": html,
             "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": True},
         }
+        if keyboard is not None:
+            body["reply_markup"] = keyboard
         try:
             await self._call("editMessageText", body)
         except NotAcceptedError as error:
             if _UNCHANGED not in str(error):
                 raise
+
+    async def updates(self, *, after: int, timeout_s: int) -> list[Any]:
+        """Wait for buttons that were pressed; those up to number `after` are done with."""
+        body = {"offset": after + 1, "timeout": timeout_s, "allowed_updates": ["callback_query"]}
+        found = await self._ask("getUpdates", body, timeout_s=TIMEOUT_S + timeout_s)
+        return found if isinstance(found, list) else []
+
+    async def answer(self, query: str, text: str, *, alert: bool = False) -> None:
+        """Tell who pressed a button what came of it."""
+        body = {"callback_query_id": query, "text": text[:_ANSWER_CHARS], "show_alert": alert}
+        await self._ask("answerCallbackQuery", body)
 
     async def test(self, chat: str) -> str:
         """Ask who the bot is and whether it knows the chat; return both names."""
@@ -60,8 +82,16 @@ class Telegram:
         await self._client.aclose()
 
     async def _call(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        result = await self._ask(method, body)
+        if not isinstance(result, dict):
+            raise NotAcceptedError("Telegram's answer cannot be read", outcome_unknown=True)
+        return result
+
+    async def _ask(self, method: str, body: dict[str, Any], *, timeout_s: float = TIMEOUT_S) -> Any:  # noqa: ANN401 - each method answers in its own form
         try:
-            response = await self._client.post(f"{self._base}/{method}", json=body)
+            response = await self._client.post(
+                f"{self._base}/{method}", json=body, timeout=timeout_s
+            )
         except httpx2.HTTPError as error:
             # The cause's text would carry the address, and with it the token.
             raise NotAcceptedError(
@@ -70,7 +100,7 @@ class Telegram:
         try:
             answer = response.json()
             if answer["ok"]:
-                return dict(answer["result"])
+                return answer["result"]
         except (ValueError, KeyError, TypeError) as error:
             raise NotAcceptedError(
                 f"Telegram's answer cannot be read: {response.status_code}", outcome_unknown=True
