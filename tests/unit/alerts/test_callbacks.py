@@ -105,7 +105,7 @@ def test_a_pressed_button_in_slack_is_read() -> None:
         ],
     }
     body = urlencode({"payload": json.dumps(payload)}).encode()
-    expected = Press("slack", "U0ANA", "ana", "ack", "abops-1-INC-5", "t1/1.2", "C0OPS")
+    expected = Press("slack", "U0ANA", "ana", "ack", "abops-1-INC-5", "t11.2", "C0OPS")
     assert (expected,) == slack_presses(body)
 
 

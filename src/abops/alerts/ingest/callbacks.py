@@ -61,7 +61,7 @@ class Press(Struct, frozen=True):
     subject: str
     """Which incident, in the words that were sent with its message."""
     id: str
-    """Identifies this press: a second delivery carries the same one."""
+    """Identifies this press: a second delivery carries the same one. Empty: nothing does."""
     place: str = ""
     """Where to answer: the Slack channel."""
     at: datetime | None = None
@@ -119,7 +119,7 @@ def slack_presses(body: bytes) -> tuple[Press, ...]:
             name=said.user.username or said.user.id,
             wish=_WISHES[action.action_id],
             subject=action.value,
-            id=f"{said.trigger_id}/{action.action_ts}",
+            id=f"{said.trigger_id}{action.action_ts}",
             place=said.channel.id,
         )
         for action in said.actions

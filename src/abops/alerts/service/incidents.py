@@ -17,6 +17,7 @@ from abops.alerts.model import (
     SuspectedCause,
 )
 from abops.alerts.route.tree import decide, fallback_channels
+from abops.alerts.service.actions import Actions
 from abops.alerts.service.joining import Joining, kind_in
 from abops.alerts.service.memory import Memory
 from abops.alerts.service.regroup import Regroup
@@ -46,6 +47,7 @@ class Incidents:
         self._telling = Telling(config)
         self._tell, self._update = self._telling.tell, self._telling.update
         self.regroup = Regroup(config, self._memory, self._joining, self._telling)
+        self.actions = Actions(self._memory, self._joining, self._telling)
 
     def load(self, connection: Connection, now: float) -> None:
         """Forget everything and read it from the disk."""

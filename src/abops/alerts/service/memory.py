@@ -45,9 +45,13 @@ class Memory:
         incident = self.open.get(number)
         if incident is not None:
             return incident
-        if 0 < number <= self._last_number:
-            raise IncidentResolvedError(f"incident {number} is resolved")
-        raise IncidentUnknownError(f"there is no incident {number}")
+        self.known(number)
+        raise IncidentResolvedError(f"incident {number} is resolved")
+
+    def known(self, number: int) -> None:
+        """Raise IncidentUnknownError unless there is or was such an incident."""
+        if not 0 < number <= self._last_number:
+            raise IncidentUnknownError(f"there is no incident {number}")
 
     def of(self, number: int) -> list[AlertRecord]:
         """Return the alerts of an incident."""

@@ -24,6 +24,7 @@ from abops.alerts.model import (
     ServiceConfig,
     ServiceEvent,
 )
+from abops.alerts.service.acting import Acting
 from abops.alerts.service.causes import Causes
 from abops.alerts.service.deliver import Delivery
 from abops.alerts.service.ending import end_tasks
@@ -47,7 +48,7 @@ _SUBSCRIBER_LAG: Final = 1_000
 _log = structlog.get_logger()
 
 
-class AlertService:
+class AlertService(Acting):
     """Takes alerts, keeps incidents, tells people."""
 
     def __init__(self, config: ServiceConfig, clock: Clock | None = None) -> None:

@@ -18,8 +18,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from abops.alerts.service import AlertService
+from abops.alerts.service.callbacks import Callbacks
+from abops.alerts.service.polling import Polling
 from abops.entry.web.alerts_api import STATUS, alerts_router
 from abops.entry.web.assets import Assets
+from abops.entry.web.callbacks import callbacks_router
 from abops.entry.web.console import (
     FormTooLargeError,
     NotLocalError,
@@ -62,29 +65,40 @@ STATUS_OF: Final[dict[type[OpsError], int]] = {
 }
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - the one place where its parts are named
     service: AlertService,
     *,
     clock: Clock | None = None,
     inbox_url: str | None = None,
     runbooks: Path | None = None,
     sources: Sources | None = None,
+    allow_unlinked: bool | None = None,
+    poll_telegram: bool = False,
 ) -> FastAPI:
     """Return the application around `service`, which runs as long as the application does.
 
     `inbox_url` is where the channel servers show what they received, when they run; `runbooks`
     is the folder of the runbooks, the checkout's when None; `sources` says where metrics, traces
-    and logs are, for the pages that show them.
+    and logs are, for the pages that show them. `allow_unlinked` lets anybody in the chats press
+    the buttons, which None allows in the local environment only; `poll_telegram` fetches them.
     """
     assets = Assets()
     pages = Pages(service, clock or SystemClock(), assets, inbox_url=inbox_url)
 
+    if allow_unlinked is None:
+        allow_unlinked = service.config.env == "local"
+    callbacks = Callbacks(service, allow_unlinked=allow_unlinked)
+    polling = Polling(service.config, callbacks)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
+        if poll_telegram:
+            polling.start()
         try:
             yield
         finally:
+            await polling.stop()
             await service.stop()
 
     app = FastAPI(
@@ -96,6 +110,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.include_router(alerts_router(service))
+    app.include_router(callbacks_router(service, callbacks))
     app.include_router(console_router(service, pages, Runbooks(runbooks)))
     app.include_router(observe(pages, sources or Sources()))
 

@@ -86,11 +86,11 @@ def add_slack_press(app: FastAPI, desk: Desk, workspace: Workspace) -> None:
             message = workspace.messages.get((wanted.channel, wanted.ts))
             url = _address(desk, wanted, "/v1/callbacks/slack")
             secret = _secret(desk, "slack-sign")
-            interaction = _interaction(wanted, message)
+            at = str(int(desk.clock.now().timestamp()))
+            interaction = _interaction(wanted, message, at)
         except PressError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
         body = urlencode({"payload": msgspec.json.encode(interaction).decode()}).encode()
-        at = str(int(desk.clock.now().timestamp()))
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "X-Slack-Request-Timestamp": at,
@@ -99,7 +99,7 @@ def add_slack_press(app: FastAPI, desk: Desk, workspace: Workspace) -> None:
         return await _told(url, body, headers)
 
 
-def _interaction(wanted: Press, message: Mapping[str, Any] | None) -> dict[str, Any]:
+def _interaction(wanted: Press, message: Mapping[str, Any] | None, at: str) -> dict[str, Any]:
     """Return Slack's block_actions payload for the first button that is meant."""
     if message is None:
         raise PressError("no such message")
@@ -118,6 +118,7 @@ def _interaction(wanted: Press, message: Mapping[str, Any] | None) -> dict[str, 
         raise PressError(f"the message has no button for {wanted.action}")
     return {
         "type": "block_actions",
+        "trigger_id": f"{uuid4().int % 10**12}.{wanted.ts}.{uuid4().hex}",
         "team": {"id": "T0LOCAL", "domain": "local"},
         "user": {"id": wanted.user, "username": wanted.user.lower(), "team_id": "T0LOCAL"},
         "channel": {"id": wanted.channel, "name": "ops"},
@@ -135,6 +136,7 @@ def _interaction(wanted: Press, message: Mapping[str, Any] | None) -> dict[str, 
                 "block_id": element.get("block_id"),
                 "value": element.get("value"),
                 "text": element.get("text"),
+                "action_ts": f"{at}.{uuid4().int % 10**6:06d}",
             }
         ],
     }
