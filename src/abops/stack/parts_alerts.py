@@ -40,7 +40,7 @@ def _alerts(site: Site) -> Part:
             *("--inventory", str(site.layout.root / INVENTORY_FILE), "--env", ENVIRONMENT),
             *("--host", HOST, "--port", str(port)),
             *("--data-dir", str(site.data("alerts"))),
-            *("--secrets-dir", str(site.layout.secrets)),
+            *("--secrets-dir", str(site.layout.secrets), "--telegram", "poll"),
             *("--endpoints", str(site.layout.config / "endpoints.json")),
             *("--alertmanager", site.url("alertmanager")),
             *("--resolve-after", RESOLVE_AFTER),

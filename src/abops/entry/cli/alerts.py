@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 import click
 
+from abops.entry.cli.alert_regroup import merge, split
+from abops.entry.cli.local import service_option
 from abops.entry.cli.output import output_option, show
 
-SERVICE = "http://127.0.0.1:9600"
 ALERTMANAGER = "http://127.0.0.1:9093"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,18 +20,15 @@ _inventory_option = click.option(
     show_default=True,
     help="What exists.",
 )
-_service_option = click.option(
-    "--service",
-    envvar="ABOPS_ALERTS_URL",
-    default=SERVICE,
-    show_default=True,
-    help="Address of the alert service.",
-)
 
 
 @click.group()
 def group() -> None:
     """Incidents: serve, list, acknowledge, fire a test alert."""
+
+
+group.add_command(merge)
+group.add_command(split)
 
 
 @group.command()
@@ -55,6 +53,18 @@ def group() -> None:
     default=None,
     help="Time without a firing alert until an incident resolves: 10s, 5m (the default).",
 )
+@click.option(
+    "--telegram",
+    type=click.Choice(["poll", "webhook"]),
+    default="webhook",
+    show_default=True,
+    help="How pressed buttons arrive: fetched, or sent to /v1/callbacks/telegram.",
+)
+@click.option(
+    "--allow-unlinked/--linked-only",
+    default=None,
+    help="Whether anybody in the chats may press the buttons. Default: in `local` only.",
+)
 @click.option("--inbox-url", help="Where the channel servers show what they received.")
 @click.option("--prometheus", help="Address of Prometheus: for boards, objectives, coverage.")
 @click.option("--jaeger", help="Address of Jaeger's query API: for traces.")
@@ -69,7 +79,7 @@ def serve(**options: Any) -> None:  # noqa: ANN401 - click's own
 @group.command("list")
 @click.option("--state", type=click.Choice(["open", "acked", "resolved"]), help="Only these.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
-@_service_option
+@service_option
 @output_option
 def list_incidents(state: str | None, limit: int, service: str, output: str) -> None:
     """List incidents: unresolved ones first, then the newest."""
@@ -86,7 +96,7 @@ def list_incidents(state: str | None, limit: int, service: str, output: str) -> 
 
 @group.command("show")
 @click.argument("number", type=int)
-@_service_option
+@service_option
 @output_option
 def show_incident(number: int, service: str, output: str) -> None:
     """Show one incident: its alerts, what happened, who was told."""
@@ -111,7 +121,7 @@ def show_incident(number: int, service: str, output: str) -> None:
 @group.command()
 @click.argument("number", type=int)
 @click.option("--by", envvar="USER", default="cli", show_default="$USER", help="Who takes care.")
-@_service_option
+@service_option
 def ack(number: int, by: str, service: str) -> None:
     """Acknowledge incident NUMBER: you take care of it, and the channels are told."""
     from abops.clients.alerts_api import AlertsApi
@@ -123,7 +133,7 @@ def ack(number: int, by: str, service: str) -> None:
 @group.command()
 @click.argument("number", type=int)
 @click.option("--by", envvar="USER", default="cli", show_default="$USER", help="Who says so.")
-@_service_option
+@service_option
 def unack(number: int, by: str, service: str) -> None:
     """Take the acknowledgement of incident NUMBER back: it is open, and who pages rings again."""
     from abops.clients.alerts_api import AlertsApi
@@ -137,7 +147,7 @@ def unack(number: int, by: str, service: str) -> None:
 @click.option("--wait", default=30.0, show_default=True, help="Seconds every channel has.")
 @click.option("--env", default="local", show_default=True, help="Environment label of the alert.")
 @click.option("--alertmanager", default=ALERTMANAGER, show_default=True, help="Its address.")
-@_service_option
+@service_option
 @_inventory_option
 @output_option
 def fire(**options: Any) -> None:  # noqa: ANN401 - click's own
@@ -227,7 +237,7 @@ def report() -> None:
     "--endpoints", type=click.Path(path_type=Path), help="JSON file: where the mail server is."
 )
 @click.option("--secrets-dir", type=click.Path(path_type=Path), help="Folder of the secrets.")
-@_service_option
+@service_option
 @_inventory_option
 def weekly(**options: Any) -> None:  # noqa: ANN401 - click's own
     """Write the report of the last seven days, and send it when asked to."""

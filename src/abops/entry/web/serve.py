@@ -46,6 +46,8 @@ class Options(msgspec.Struct, frozen=True):
     prometheus: str | None = None
     jaeger: str | None = None
     logs: str | None = None
+    telegram: str = "webhook"
+    allow_unlinked: bool | None = None
 
 
 def run(options: Options) -> None:
@@ -58,7 +60,13 @@ def run(options: Options) -> None:
         logs=options.logs,
     )
     service = AlertService(config_of(options))
-    app = create_app(service, inbox_url=options.inbox_url, sources=sources)
+    app = create_app(
+        service,
+        inbox_url=options.inbox_url,
+        sources=sources,
+        allow_unlinked=options.allow_unlinked,
+        poll_telegram=options.telegram == "poll",
+    )
     uvicorn.run(
         app,
         host=options.host,
