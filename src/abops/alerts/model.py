@@ -19,7 +19,18 @@ IncidentShape = Literal["alerts", "storm"]
 Severity = Literal["critical", "warning", "info"]
 ChannelType = Literal["slack", "pagerduty", "telegram", "email"]
 DeliveryState = Literal["pending", "sending", "retry", "done", "dead", "skipped"]
-DeliveryKind = Literal["open", "rise", "update", "ack", "unack", "resolve", "fallback"]
+DeliveryKind = Literal[
+    "open",
+    "rise",
+    "update",
+    "ack",
+    "unack",
+    "resolve",
+    "fallback",
+    "escalate",
+    "remind",
+    "digest",
+]
 TimelineKind = Literal[
     "opened",
     "joined",
@@ -34,6 +45,8 @@ TimelineKind = Literal[
     "merged",
     "split",
     "storm",
+    "paged",
+    "silenced",
 ]
 EventKind = Literal["opened", "updated", "suspected", "acked", "unacked", "resolved", "delivered"]
 
@@ -83,6 +96,9 @@ class ServiceSettings(Struct, frozen=True):
     """Seconds an alert may be missing from Alertmanager until it counts as resolved."""
     update_every_s: float = 2
     """Seconds an incident's changes are collected before its message is edited."""
+    page_watch_s: float = 1
+    """Seconds a further page waits when alerts come thick and fast: if a storm begins meanwhile,
+    it speaks for them all. The first page never waits."""
     queue_limit: int = 20_000
     """Alerts waiting to be stored; above it the service answers 503 and the source retries."""
     stall_limit_s: float = 2
@@ -227,6 +243,38 @@ class IncidentSummary(Struct, frozen=True):
     noise: bool = False
 
 
+class StormSample(Struct, frozen=True):
+    """One alert of a storm that stands for others."""
+
+    kind: str
+    entity: str
+    """What it is about: a pod, a host, a service."""
+    severity: Severity
+    stands_for: int
+    """Alerts around the same thing, itself included."""
+    reason: str
+
+
+class Storm(Struct, frozen=True):
+    """More alerts than anybody reads, told as one incident."""
+
+    scope: str
+    """What it rages over, in words: one service, or a whole environment."""
+    incident: int
+    began_at: datetime
+    ended_at: datetime | None
+    rate: float
+    """Alerts in the minute in which it began; once it is over: in its worst minute."""
+    baseline: float
+    """Alerts a minute that were normal before it."""
+    alerts: int
+    digested: int
+    """Alerts that were told in digests only."""
+    paged_alone: int
+    """Alerts that were told by themselves: critical, of a kind not seen for a week."""
+    samples: tuple[StormSample, ...]
+
+
 class IncidentDetail(Struct, frozen=True):
     """Everything the page of one incident shows."""
 
@@ -238,6 +286,8 @@ class IncidentDetail(Struct, frozen=True):
     runbook_url: str = ""
     description: str = ""
     causes: tuple[SuspectedCause, ...] = ()
+    storm: Storm | None = None
+    """The storm it stands for."""
 
 
 class ServiceEvent(Struct, frozen=True):
@@ -279,6 +329,18 @@ class Channel(Struct, frozen=True):
     sender: str = ""
 
 
+class OnCall(Struct, frozen=True):
+    """Who of a team is on call: its members take turns."""
+
+    members: tuple[str, ...]
+    rotate: Literal["daily", "weekly"] = "weekly"
+    weekday: int = 0
+    """Weekly: the day of the handover; 0 is Monday."""
+    hour: int = 9
+    minute: int = 0
+    tz: str = "UTC"
+
+
 class Team(Struct, frozen=True):
     """Who is told, and by which channels."""
 
@@ -286,6 +348,29 @@ class Team(Struct, frozen=True):
     page: str
     chat: str
     fallback: tuple[str, ...] = ()
+    oncall: OnCall | None = None
+
+
+class Level(Struct, frozen=True):
+    """One level of an escalation: whom to page, and how long after the first page."""
+
+    team: str
+    after_s: float
+
+
+class Policy(Struct, frozen=True):
+    """How an incident escalates as long as nobody takes care of it."""
+
+    levels: tuple[Level, ...]
+    repeat: int = 3
+    """Times all levels are paged."""
+    ack_expires_s: float = 14_400
+    resume_after_s: float = 300
+    """Seconds from an acknowledgement that no longer counts to the next level."""
+    unaccepted_after_s: float = 120
+    """Seconds a level's page may go unaccepted until the next level is paged."""
+    remind_every_s: float = 3_600
+    """Seconds between two reminders in the chat once every level was paged often enough."""
 
 
 class Route(Struct, frozen=True):
@@ -314,6 +399,8 @@ class Routing(Struct, frozen=True):
     """Team by service."""
     summaries: tuple[str, ...] = ()
     tests: tuple[RouteTest, ...] = ()
+    escalation: Policy | None = None
+    """How critical incidents escalate. None: whom the routes name is told, and nobody else."""
 
 
 class RouteDecision(Struct, frozen=True):

@@ -118,6 +118,12 @@ def _alert_references(inventory: Inventory) -> Iterator[Finding]:
         known = {*channels, *ROLES} if place[1] == "routes" else channels
         if name not in known:
             yield Finding(place, f"there is no channel {name!r}", nearest(name, known))
+    teams = set(inventory.alerts.teams)
+    for policy, escalation in inventory.alerts.escalation.items():
+        for index, level in enumerate(escalation.levels):
+            if level.team not in teams:
+                spot: Place = ("alerts", "escalation", policy, "levels", index, "team")
+                yield Finding(spot, f"there is no team {level.team!r}", nearest(level.team, teams))
 
 
 def _channel_mentions(inventory: Inventory) -> Iterator[tuple[Place, str]]:

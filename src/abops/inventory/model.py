@@ -5,14 +5,24 @@ by `abops.inventory.check`, which sees the whole.
 """
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from abops.inventory.indicators import Sli
 from abops.inventory.matchers import parse_matchers
 from abops.kernel.quantities import QuantityError, format_duration, parse_duration
 
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NAME = r"^[a-z][a-z0-9-]*$"
 
 
@@ -29,6 +39,21 @@ def _matchers(value: object) -> object:
     if isinstance(value, str) and not parse_matchers(value):
         raise ValueError("a list of matchers may not be empty")
     return value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"there is no time zone {name!r}; write one as Europe/Berlin") from error
+    return name
+
+
+def _rising(levels: "tuple[Level, ...]") -> "tuple[Level, ...]":
+    times = [level.after for level in levels]
+    if times != sorted(set(times)):
+        raise ValueError("each level comes later than the one before")
+    return levels
 
 
 Name = Annotated[str, Field(pattern=_NAME, description="lower case, digits and dashes")]
@@ -186,12 +211,43 @@ Channel = Annotated[
 ]
 
 
+class OnCall(Model):
+    """Who of a team is on call: its members take turns."""
+
+    rotate: Literal["daily", "weekly"] = "weekly"
+    handover: Annotated[
+        str, Field(pattern=r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d$")
+    ] = "mon 09:00"
+    """Day and local time at which the next one takes over; daily: the day does not matter."""
+    tz: Annotated[str, AfterValidator(_zone)] = "UTC"
+    members: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
 class Team(Model):
     """Who is told, by which channels."""
 
     page: Name
     chat: Name
     fallback: tuple[Name, ...] = ()
+    oncall: OnCall | None = None
+
+
+class Level(Model):
+    """One level of an escalation."""
+
+    team: Name
+    after: Duration
+    """Time from the first page."""
+
+
+class Escalation(Model):
+    """Who is paged next as long as nobody takes care of a critical incident."""
+
+    levels: Annotated[tuple[Level, ...], Field(min_length=1), AfterValidator(_rising)]
+    repeat: Annotated[int, Field(ge=1, le=10)] = 3
+    """Times all levels are paged; after that the chat is reminded every hour."""
+    ack_expires: Duration = timedelta(hours=4)
+    """Time after which an acknowledgement no longer counts."""
 
 
 class Route(Model):
@@ -215,6 +271,8 @@ class Alerts(Model):
     public_url: Annotated[str, Field(pattern=r"^https?://")]
     channels: dict[Name, Channel]
     teams: Annotated[dict[Name, Team], Field(min_length=1)]
+    escalation: dict[Literal["default"], Escalation] = {}
+    """How critical incidents escalate: the policy `default`."""
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     summaries: tuple[Name, ...] = ()
     """Channels of weekly and scheduled reports."""

@@ -2,7 +2,16 @@
 
 from pathlib import PurePath
 
-from abops.alerts.model import Channel, Route, RouteTest, Routing, Team
+from abops.alerts.model import (
+    Channel,
+    Level,
+    OnCall,
+    Policy,
+    Route,
+    RouteTest,
+    Routing,
+    Team,
+)
 from abops.alerts.route.matcher import parse_matchers
 from abops.inventory import model
 
@@ -14,14 +23,34 @@ def routing_of(inventory: model.Inventory) -> Routing:
         public_url=alerts.public_url,
         channels={name: _channel(name, channel) for name, channel in alerts.channels.items()},
         teams={
-            name: Team(name, team.page, team.chat, team.fallback)
+            name: Team(name, team.page, team.chat, team.fallback, _oncall(team.oncall))
             for name, team in alerts.teams.items()
         },
         routes=tuple(Route(r.match, parse_matchers(r.match), r.send) for r in alerts.routes),
         owners={part.name: part.team for part in inventory.parts},
         summaries=alerts.summaries,
         tests=tuple(RouteTest(test.labels, test.expect) for test in alerts.route_tests),
+        escalation=_policy(alerts.escalation.get("default")),
     )
+
+
+def _policy(policy: model.Escalation | None) -> Policy | None:
+    if policy is None:
+        return None
+    return Policy(
+        levels=tuple(Level(level.team, level.after.total_seconds()) for level in policy.levels),
+        repeat=policy.repeat,
+        ack_expires_s=policy.ack_expires.total_seconds(),
+    )
+
+
+def _oncall(rota: model.OnCall | None) -> OnCall | None:
+    if rota is None:
+        return None
+    day, time = rota.handover.split()
+    hour, minute = (int(part) for part in time.split(":"))
+    weekday = model.WEEKDAYS.index(day)
+    return OnCall(rota.members, rota.rotate, weekday, hour, minute, rota.tz)
 
 
 def _channel(name: str, channel: model.Channel) -> Channel:

@@ -95,7 +95,8 @@ def read_secret(folder: Path, name: str) -> str:
 def _still_so(message: Message) -> bool:
     """Say whether what happened still holds: an ack may be taken back before it is told."""
     state = message.detail.summary.state
-    return state == {"ack": "acked", "unack": "open"}.get(message.kind, state)
+    open_only = dict.fromkeys(("unack", "escalate", "remind"), "open")
+    return state == ({"ack": "acked"} | open_only).get(message.kind, state)
 
 
 class _ToSlack:
@@ -131,10 +132,10 @@ class _ToPagerDuty:
 
     async def tell(self, message: Message, turn: Turn) -> str:
         action: EventAction = "trigger"
-        if message.kind == "unack":
+        if message.kind in ("unack", "escalate"):
             if not _still_so(message):
                 return message.identity  # somebody has it again, or it is over: told next
-            # An event cannot take an acknowledgement back: a new one rings again.
+            # An event cannot take an acknowledgement back, nor ring twice: a new one rings again.
             await turn("post")
             await self._pagerduty.send("resolve", message.identity)
         await turn("post")
@@ -165,7 +166,9 @@ class _ToTelegram:
         if not message.reference:
             return await self._telegram.send(self._chat, text, keyboard=keyboard)
         await self._telegram.edit(self._chat, message.reference, text, keyboard=keyboard)
-        if message.kind in ("rise", "unack", "resolve") and _still_so(message):
+        if message.kind in ("rise", "unack", "resolve", "escalate", "remind") and _still_so(
+            message
+        ):
             await turn("post")
             said = wording.reply(message.detail.summary, message.kind)
             await self._telegram.send(self._chat, said, reply_to=message.reference)

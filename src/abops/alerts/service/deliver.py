@@ -33,7 +33,17 @@ from abops.clients.notify.receipt import NotAcceptedError
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 
-KINDS: Final = ("open", "rise", "update", "ack", "unack", "resolve", "fallback")
+KINDS: Final = (
+    "open",
+    "rise",
+    "update",
+    "ack",
+    "unack",
+    "resolve",
+    "fallback",
+    "escalate",
+    "remind",
+)
 SEND_TIMEOUT_S: Final = 30.0
 """Seconds for one message with its turns; each call inside gives up after 10."""
 _IDLE_S: Final = 30.0

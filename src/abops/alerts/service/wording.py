@@ -53,13 +53,19 @@ def cause_line(detail: IncidentDetail) -> str:
 
 def reply(incident: IncidentSummary, kind: str) -> str:
     """Say in one line what has just changed."""
+    mark = _MARK[incident.severity]
     if kind == "rise":
-        return f"{_MARK[incident.severity]} INC-{incident.number} is now {incident.severity}."
+        return f"{mark} INC-{incident.number} is now {incident.severity}."
     if kind == "ack":
         return f"👀 {incident.acked_by} takes care of INC-{incident.number}."
     if kind == "unack":
-        mark = _MARK[incident.severity]
         return f"{mark} INC-{incident.number} is open again: nobody takes care of it."
+    if kind == "escalate":
+        return (
+            f"{mark} INC-{incident.number}: nobody has taken it; level {incident.level} is paged."
+        )
+    if kind == "remind":
+        return f"{mark} INC-{incident.number} is still open: nobody has taken it."
     return f"✅ INC-{incident.number} is resolved: nothing fires any more."
 
 

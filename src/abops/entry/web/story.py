@@ -26,6 +26,8 @@ _WORDS: Final[dict[DeliveryKind, str]] = {
     "unack": "un-acked",
     "resolve": "resolved",
     "fallback": "fallback",
+    "escalate": "next level paged",
+    "remind": "reminder",
 }
 
 

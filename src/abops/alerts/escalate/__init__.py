@@ -1,0 +1,1 @@
+"""Who is woken next, and when, as long as nobody takes care."""
