@@ -3,6 +3,7 @@
 Answers are given as plain documents: what they mean is known to those who ask.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx2
@@ -57,6 +58,18 @@ class AlertsApi:
         """Record that nobody takes care of it any more."""
         path = f"/v1/incidents/{number}/ack"
         changed: dict[str, Any] = self._ask("DELETE", path, params={"by": by})
+        return changed
+
+    def merge(self, number: int, into: int, *, by: str) -> dict[str, Any]:
+        """Make one incident part of another; return that one."""
+        path = f"/v1/incidents/{number}/merge"
+        changed: dict[str, Any] = self._ask("POST", path, json={"into": into, "by": by})
+        return changed
+
+    def split(self, number: int, alerts: Sequence[str], *, by: str) -> dict[str, Any]:
+        """Make a new incident of some alerts of one; return it."""
+        path = f"/v1/incidents/{number}/split"
+        changed: dict[str, Any] = self._ask("POST", path, json={"alerts": list(alerts), "by": by})
         return changed
 
     def _ask(self, method: str, path: str, **values: Any) -> Any:  # noqa: ANN401 - JSON

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -177,3 +178,30 @@ def test_nothing_is_lost_when_it_is_killed_under_load() -> None:
     ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     result = json.loads(ended.stdout)
     assert (0, 0, True) == (ended.returncode, result["lost"], result["passed"])
+
+
+def test_incidents_are_merged_and_split(process: Process) -> None:
+    alerts = [
+        an_alert(f"{word}Torn", severity="info", service=f"torn-{word.lower()}", summary="")
+        for word in ("Apple", "Bridge")
+    ]
+    process.post(*[{**alert, "annotations": {}} for alert in alerts])
+
+    def mine() -> dict[str, dict[str, Any]]:
+        found = process.client.get("/v1/incidents?limit=500").json()
+        return {i["service"]: i for i in found if i["service"].startswith("torn-")}
+
+    wait_until(lambda: len(mine()) == 2, what="two incidents are open", timeout_s=10)
+    one, two = (mine()[service]["number"] for service in ("torn-apple", "torn-bridge"))
+    done = run_abops(process, "merge", str(two), str(one), "--by", "ana")
+    assert f"INC-{two} is part of INC-{one}, which has 2 alerts now\n" == done.stdout
+    members = process.client.get(f"/v1/incidents/{one}").json()["members"]
+    torn = next(m for m in members if m["alert"]["name"] == "BridgeTorn")
+    assert f"merged from INC-{two}" == torn["reason"]
+    asked = {"alerts": [torn["alert"]["fingerprint"]], "by": "bo"}
+    new = process.client.post(f"/v1/incidents/{one}/split", json=asked).json()
+    assert (1, "open") == (new["alerts"], new["state"])
+    refused = process.client.post(f"/v1/incidents/{one}/merge", json={"into": one})
+    assert 409 == refused.status_code
+    unread = process.client.post(f"/v1/incidents/{one}/merge", json={"into": "x"})
+    assert 400 == unread.status_code

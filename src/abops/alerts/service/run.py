@@ -30,6 +30,7 @@ from abops.alerts.service.deliver import Delivery
 from abops.alerts.service.ending import end_tasks
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.metrics import Metrics
+from abops.alerts.service.regrouping import Regrouping
 from abops.alerts.service.vault import OverloadedError, Vault
 from abops.alerts.service.watch import deadman, gone_there, missing_here, vanished
 from abops.alerts.store import incidents as rows
@@ -48,7 +49,7 @@ _SUBSCRIBER_LAG: Final = 1_000
 _log = structlog.get_logger()
 
 
-class AlertService(Acting):
+class AlertService(Acting, Regrouping):
     """Takes alerts, keeps incidents, tells people."""
 
     def __init__(self, config: ServiceConfig, clock: Clock | None = None) -> None:

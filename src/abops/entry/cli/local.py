@@ -8,6 +8,15 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+service_option = click.option(
+    "--service",
+    envvar="ABOPS_ALERTS_URL",
+    default="http://127.0.0.1:9600",
+    show_default=True,
+    help="Address of the alert service.",
+)
+
+
 def url_option(name: str, part: str, what: str) -> Callable[[F], F]:
     """Add `--NAME URL`, also as ABOPS_NAME_URL; the default is where the stack has `part`."""
 

@@ -10,19 +10,22 @@ import asyncio
 import hmac
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
+from abops.alerts.access.roles import Ability
 from abops.alerts.ingest.webhook import MAX_BODY_BYTES, MalformedBodyError
 from abops.alerts.model import ServiceEvent
 from abops.alerts.service import AlertService
 from abops.alerts.service.memory import IncidentResolvedError, IncidentUnknownError
+from abops.alerts.service.regroup import RegroupError
 from abops.alerts.service.vault import OverloadedError
 from abops.alerts.store.database import StoreUnavailableError
+from abops.entry.web.caller import caller_of, is_guarded, may
 from abops.kernel.errors import OpsError
 
 JSON: Final = "application/json"
@@ -39,6 +42,20 @@ class UnauthorizedError(OpsError):
     """The request carries no valid token."""
 
     hint = "Send the header `Authorization: Bearer TOKEN` with the token from the secrets folder."
+
+
+class Merging(msgspec.Struct, frozen=True):
+    """What a merge is asked with."""
+
+    into: Annotated[int, msgspec.Meta(ge=1, lt=2**53)]
+    by: Annotated[str, msgspec.Meta(max_length=64)] = "api"
+
+
+class Splitting(msgspec.Struct, frozen=True):
+    """What a split is asked with."""
+
+    alerts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=10_000)]
+    by: Annotated[str, msgspec.Meta(max_length=64)] = "api"
 
 
 class BodyTooLargeError(OpsError):
@@ -59,6 +76,7 @@ STATUS: Final[dict[type[OpsError], int]] = {
     UnauthorizedError: 401,
     IncidentUnknownError: 404,
     IncidentResolvedError: 409,
+    RegroupError: 409,
     BodyTooLargeError: 413,
     OverloadedError: 503,
     StoreUnavailableError: 503,
@@ -103,8 +121,10 @@ class Tokens:
         self._folder = folder
         self._known: dict[str, tuple[float, bytes]] = {}
 
-    def require(self, request: Request, name: str) -> None:
+    def require(self, request: Request, name: Ability) -> None:
         """Raise UnauthorizedError unless the request carries the token; compares in equal time."""
+        if is_guarded(request) and may(request, name):
+            return  # another token with the same scope, as the gate found out
         if not self.carried(request, name):
             raise UnauthorizedError
 
@@ -134,6 +154,7 @@ def alerts_router(service: AlertService) -> APIRouter:
     tokens = Tokens(Path(service.config.endpoints.secrets_dir))
     _add_intake(router, service, tokens)
     _add_incidents(router, service, tokens)
+    _add_regrouping(router, service, tokens)
     _add_watching(router, service)
     return router
 
@@ -191,7 +212,7 @@ def _add_incidents(router: APIRouter, service: AlertService, tokens: Tokens) -> 
     async def ack(request: Request, number: str) -> Response:
         """Record who takes care of it: {"by": "ana"}."""
         _may_respond(request, tokens)
-        by = _who(await read_body(request, 65_536))
+        by = _acting(request, _who(await read_body(request, 65_536)))
         changed = await service.ack(_number(number), by=by, via="api")
         return Response(_encode(changed), media_type=JSON)
 
@@ -199,8 +220,26 @@ def _add_incidents(router: APIRouter, service: AlertService, tokens: Tokens) -> 
     async def unack(request: Request, number: str) -> Response:
         """Record that nobody takes care of it any more: ?by=ana."""
         _may_respond(request, tokens)
-        by = request.query_params.get("by", "").strip()[:64] or "api"
+        by = _acting(request, request.query_params.get("by", "").strip()[:64] or "api")
         changed = await service.unack(_number(number), by=by, via="api")
+        return Response(_encode(changed), media_type=JSON)
+
+
+def _add_regrouping(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
+    @router.post("/v1/incidents/{number}/merge")
+    async def merge(request: Request, number: str) -> Response:
+        """Make it part of another incident: {"into": 7, "by": "ana"}; returns that one."""
+        _may_respond(request, tokens)
+        asked = _said(await read_body(request, 65_536), Merging)
+        changed = await service.merge(_number(number), asked.into, by=_acting(request, asked.by), via="api")
+        return Response(_encode(changed), media_type=JSON)
+
+    @router.post("/v1/incidents/{number}/split")
+    async def split(request: Request, number: str) -> Response:
+        """Make a new incident of some of its alerts: {"alerts": ["5fad..."], "by": "ana"}."""
+        _may_respond(request, tokens)
+        asked = _said(await read_body(request, 1_048_576), Splitting)
+        changed = await service.split(_number(number), asked.alerts, by=_acting(request, asked.by), via="api")
         return Response(_encode(changed), media_type=JSON)
 
 
@@ -254,7 +293,15 @@ def sse(event: ServiceEvent) -> bytes:
     return b"event: incident\ndata: " + _encode(event) + b"\n\n"
 
 
+def _acting(request: Request, said: str) -> str:
+    """Return who acts: who is signed in; a program says for whom it speaks."""
+    caller = caller_of(request)
+    return said if caller is None or caller.via == "api" else caller.name
+
+
 def _may_respond(request: Request, tokens: Tokens) -> None:
+    if is_guarded(request):
+        return  # the gate has seen to it
     local = request.client is not None and request.client.host in LOOPBACK
     forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
     if not (local and not forwarded):
@@ -269,6 +316,17 @@ def _who(body: bytes) -> str:
             f'the body cannot be read: {error}; send {{"by": "name"}}'
         ) from error
     return str(said.get("by") or "api").strip()[:64]
+
+
+_T = TypeVar("_T")
+
+
+def _said(body: bytes, form: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(body or b"{}", type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        fields = ", ".join(getattr(form, "__struct_fields__", ()))
+        raise MalformedBodyError(f"the body cannot be read: {error}; send {fields}") from error
 
 
 def _number(text: str) -> int:
