@@ -48,7 +48,9 @@ TimelineKind = Literal[
     "paged",
     "silenced",
 ]
-EventKind = Literal["opened", "updated", "suspected", "acked", "unacked", "resolved", "delivered"]
+EventKind = Literal[
+    "opened", "updated", "suspected", "scored", "acked", "unacked", "resolved", "delivered"
+]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 
@@ -96,9 +98,9 @@ class ServiceSettings(Struct, frozen=True):
     """Seconds an alert may be missing from Alertmanager until it counts as resolved."""
     update_every_s: float = 2
     """Seconds an incident's changes are collected before its message is edited."""
-    page_watch_s: float = 1
-    """Seconds a further page waits when alerts come thick and fast: if a storm begins meanwhile,
-    it speaks for them all. The first page never waits."""
+    page_watch_s: float = 1.5
+    """Seconds a page waits that comes within seconds of another one: if a storm begins meanwhile,
+    it speaks for both. The first page never waits."""
     queue_limit: int = 20_000
     """Alerts waiting to be stored; above it the service answers 503 and the source retries."""
     stall_limit_s: float = 2
@@ -264,7 +266,7 @@ class Storm(Struct, frozen=True):
     began_at: datetime
     ended_at: datetime | None
     rate: float
-    """Alerts in the minute in which it began; once it is over: in its worst minute."""
+    """Most alerts in one of its minutes so far."""
     baseline: float
     """Alerts a minute that were normal before it."""
     alerts: int

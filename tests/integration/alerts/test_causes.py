@@ -37,7 +37,11 @@ async def test_an_incident_that_is_over_counts_for_the_next(
 
         async def counted() -> bool:
             with closing(sqlite3.connect(tmp_path / "alerts.db")) as database:
-                return bool(database.execute("SELECT count(*) FROM learned").fetchone()[0])
+                return bool(
+                    database.execute(
+                        "SELECT count(*) FROM learned WHERE name = 'history'"
+                    ).fetchone()[0]
+                )
 
         await eventually(counted, what="the first incident counted")
     async with a_service(channels, tmp_path) as service:  # it remembers after a restart

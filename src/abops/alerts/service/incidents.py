@@ -19,6 +19,7 @@ from abops.alerts.model import (
 from abops.alerts.route.tree import decide, fallback_channels
 from abops.alerts.service.actions import Actions
 from abops.alerts.service.joining import Joining, kind_in
+from abops.alerts.service.judging import Judging
 from abops.alerts.service.memory import Memory
 from abops.alerts.service.regroup import Regroup
 from abops.alerts.service.step import Cause, Step, severity_of, title_of
@@ -48,6 +49,7 @@ class Incidents:
         self._tell, self._update = self._telling.tell, self._telling.update
         self.regroup = Regroup(config, self._memory, self._joining, self._telling)
         self.actions = Actions(self._memory, self._joining, self._telling)
+        self.judging = Judging(self._memory)
 
     def load(self, connection: Connection, now: float) -> None:
         """Forget everything and read it from the disk."""

@@ -31,6 +31,7 @@ from abops.alerts.service.ending import end_tasks
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.regrouping import Regrouping
+from abops.alerts.service.scoring import Scoring, Trained
 from abops.alerts.service.vault import OverloadedError, Vault
 from abops.alerts.service.watch import deadman, gone_there, missing_here, vanished
 from abops.alerts.store import incidents as rows
@@ -62,6 +63,7 @@ class AlertService(Acting, Regrouping):
         )
         self._delivery = Delivery(config, self._vault, self._incidents, self._metrics, self.clock)
         self._causes = Causes(config, self._vault, self._incidents)
+        self._scoring = Scoring(self._vault, self._incidents, self.clock)
         self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -80,6 +82,7 @@ class AlertService(Acting, Regrouping):
         self._tasks = [
             asyncio.create_task(self._every(TICK_S, self._tick)),
             asyncio.create_task(self._causes.run()),
+            asyncio.create_task(self._scoring.run()),
         ]
         if self.config.alertmanager_url is not None:
             self._tasks.append(asyncio.create_task(self._reconcile(self.config.alertmanager_url)))
@@ -87,6 +90,7 @@ class AlertService(Acting, Regrouping):
     async def stop(self) -> None:
         """Finish what is being written and stop the workers."""
         await end_tasks(self._tasks)
+        await self._scoring.close()
         await self._delivery.stop()
         await asyncio.to_thread(self._vault.close)
 
@@ -158,6 +162,10 @@ class AlertService(Acting, Regrouping):
         await self._vault.write(lambda unit: self._incidents.unack(unit, number, actor))
         return await self._vault.summary(number)
 
+    async def train(self) -> Trained:
+        """Fit the score to all labels now instead of at night."""
+        return await self._scoring.train()
+
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[ServiceEvent]]:
         """Give the changes from now on: `async with service.subscribe() as events`."""
@@ -200,6 +208,7 @@ class AlertService(Acting, Regrouping):
             self._delivery.wake(channel)
         for event in events:
             self._causes.hear(event)
+            self._scoring.hear(event)
         for queue in self._subscribers:
             for event in events:
                 if queue.full():  # a reader this slow reads the list again anyway
