@@ -25,9 +25,10 @@ _OWN: Final[dict[Role, Ability]] = {
 SCOPES: Final[dict[str, frozenset[Ability]]] = {
     "ingest": frozenset({"ingest"}),
     "read": frozenset({"read"}),
-    "respond": frozenset({"read", "respond"}),
+    "respond": frozenset({"read", "respond", "operate"}),
 }
-"""What a token of a program may do."""
+"""What a token of a program may do. Who acts on incidents may also put them in order; people and
+tokens are nothing that a program changes."""
 
 
 def abilities_of(role: str) -> frozenset[Ability]:

@@ -231,7 +231,9 @@ def _add_regrouping(router: APIRouter, service: AlertService, tokens: Tokens) ->
         """Make it part of another incident: {"into": 7, "by": "ana"}; returns that one."""
         _may_respond(request, tokens)
         asked = _said(await read_body(request, 65_536), Merging)
-        changed = await service.merge(_number(number), asked.into, by=_acting(request, asked.by), via="api")
+        changed = await service.merge(
+            _number(number), asked.into, by=_acting(request, asked.by), via="api"
+        )
         return Response(_encode(changed), media_type=JSON)
 
     @router.post("/v1/incidents/{number}/split")
@@ -239,7 +241,9 @@ def _add_regrouping(router: APIRouter, service: AlertService, tokens: Tokens) ->
         """Make a new incident of some of its alerts: {"alerts": ["5fad..."], "by": "ana"}."""
         _may_respond(request, tokens)
         asked = _said(await read_body(request, 1_048_576), Splitting)
-        changed = await service.split(_number(number), asked.alerts, by=_acting(request, asked.by), via="api")
+        changed = await service.split(
+            _number(number), asked.alerts, by=_acting(request, asked.by), via="api"
+        )
         return Response(_encode(changed), media_type=JSON)
 
 

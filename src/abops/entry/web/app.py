@@ -4,6 +4,7 @@ The routes are made elsewhere; here they are put together behind one guard, with
 errors in the caller's language: a page for a person, a document for a program.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,18 +18,18 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from abops.alerts.access.proxy import Network
 from abops.alerts.service import AlertService
+from abops.alerts.service.access import Access
 from abops.alerts.service.callbacks import Callbacks
 from abops.alerts.service.polling import Polling
-from abops.entry.web.alerts_api import STATUS, alerts_router
+from abops.entry.web.access import AccessPages
+from abops.entry.web.alerts_api import STATUS, Tokens, alerts_router
 from abops.entry.web.assets import Assets
 from abops.entry.web.callbacks import callbacks_router
-from abops.entry.web.console import (
-    FormTooLargeError,
-    NotLocalError,
-    console_router,
-    wants_values,
-)
+from abops.entry.web.console import NotLocalError, console_router
+from abops.entry.web.forms import FormTooLargeError, wants_values
+from abops.entry.web.gate import Gate, Refuse
 from abops.entry.web.guard import HEADERS, Guard
 from abops.entry.web.observe import STATUS as OBSERVE_STATUS
 from abops.entry.web.observe import Sources, observe
@@ -74,6 +75,8 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
     sources: Sources | None = None,
     allow_unlinked: bool | None = None,
     poll_telegram: bool = False,
+    access: Access | None = None,
+    proxies: tuple[Network, ...] = (),
 ) -> FastAPI:
     """Return the application around `service`, which runs as long as the application does.
 
@@ -81,6 +84,8 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
     is the folder of the runbooks, the checkout's when None; `sources` says where metrics, traces
     and logs are, for the pages that show them. `allow_unlinked` lets anybody in the chats press
     the buttons, which None allows in the local environment only; `poll_telegram` fetches them.
+    `access` knows who may do what; without it everybody on this machine may do everything, which
+    is for tests of single pages only. `proxies` are believed when they name who somebody is.
     """
     assets = Assets()
     pages = Pages(service, clock or SystemClock(), assets, inbox_url=inbox_url)
@@ -92,6 +97,8 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if access:
+            await asyncio.to_thread(access.open)
         await service.start()
         if poll_telegram:
             polling.start()
@@ -100,6 +107,8 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         finally:
             await polling.stop()
             await service.stop()
+            if access:
+                access.close()
 
     app = FastAPI(
         title="AnalyticBot Ops",
@@ -119,8 +128,13 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         found = assets.response(version, name, request.headers)
         return found or PlainTextResponse("not found\n", 404)
 
-    _answer_errors(app, pages)
+    answer = _answer_errors(app, pages)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_ABOVE, compresslevel=COMPRESS_LEVEL)
+    if access:
+        url = service.config.endpoints.service_url
+        app.include_router(AccessPages(access, pages, url=url, proxies=proxies).router())
+        tokens = Tokens(Path(service.config.endpoints.secrets_dir))
+        app.add_middleware(Gate, access=access, tokens=tokens, refuse=answer, proxies=proxies)
     app.add_middleware(Guard, hosts=_own_hosts(service))
     return app
 
@@ -131,7 +145,7 @@ def _own_hosts(service: AlertService) -> set[str]:
     return {host for url in urls if (host := urlsplit(url).hostname)}
 
 
-def _answer_errors(app: FastAPI, pages: Pages) -> None:
+def _answer_errors(app: FastAPI, pages: Pages) -> Refuse:
     """Turn what goes wrong into a page for people and a document for programs."""
 
     def answer(request: Request, error: OpsError, status: int) -> Response:
@@ -162,3 +176,5 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
         response = answer(request, BrokenPageError(), 500)
         response.headers.update(HEADERS)  # made outside the guard
         return response
+
+    return answer

@@ -6,16 +6,16 @@ templates.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from abops.alerts.model import Alert, IncidentDetail
 from abops.alerts.service import AlertService
 from abops.entry.web import listing, story
+from abops.entry.web.caller import caller_of, is_guarded
+from abops.entry.web.forms import after, local_path, read_form
 from abops.entry.web.guard import is_local
 from abops.entry.web.pages import NAME_COOKIE, THEME_COOKIE, THEMES, Pages
 from abops.entry.web.runbooks import Runbook, Runbooks
@@ -24,7 +24,6 @@ from abops.kernel.errors import OpsError
 
 KNOWN_AT_MOST: Final = 10_000
 """Incidents that counts and filters look at; beyond it the newest resolved ones count."""
-FORM_AT_MOST: Final = 16_384
 TRACE_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
 A_YEAR_S: Final = 365 * 86_400
 
@@ -97,15 +96,14 @@ def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks
 def _add_actions(router: APIRouter, service: AlertService) -> None:
     @router.post("/incidents/{number}/ack")
     async def ack(request: Request, number: int) -> Response:
-        if not is_local(request):
-            raise NotLocalError
-        form = await _form(request)
+        _require_local(request)
+        form = await read_form(request)
         name = form.get("by", "").strip()[:64]
-        by = name or request.cookies.get(NAME_COOKIE, "") or "console"
+        by = _who(request, name)
         changed = await service.ack(number, by=by, via="console")
-        response = _after(
+        response = after(
             request,
-            _local(form.get("back", ""), f"/incidents/{number}"),
+            local_path(form.get("back", ""), f"/incidents/{number}"),
             {
                 "number": number,
                 "state": changed.state,
@@ -113,27 +111,26 @@ def _add_actions(router: APIRouter, service: AlertService) -> None:
                 "undo": changed.state == "acked" and changed.acked_by == by,
             },
         )
-        if name:
+        if name and caller_of(request) is None:
             _remember(response, NAME_COOKIE, name)
         return response
 
     @router.post("/incidents/{number}/unack")
     async def unack(request: Request, number: int) -> Response:
-        if not is_local(request):
-            raise NotLocalError
-        form = await _form(request)
-        by = request.cookies.get(NAME_COOKIE, "") or "console"
+        _require_local(request)
+        form = await read_form(request)
+        by = _who(request, "")
         changed = await service.unack(number, by=by, via="console")
-        return _after(
+        return after(
             request,
-            _local(form.get("back", ""), f"/incidents/{number}"),
+            local_path(form.get("back", ""), f"/incidents/{number}"),
             {"number": number, "state": changed.state, "acked_by": changed.acked_by},
         )
 
     @router.post("/preferences/theme")
     async def theme(request: Request) -> Response:
-        form = await _form(request)
-        response = RedirectResponse(_local(form.get("back", "")), 303)
+        form = await read_form(request)
+        response = RedirectResponse(local_path(form.get("back", "")), 303)
         if form.get("theme") in THEMES:
             _remember(response, THEME_COOKIE, form["theme"])
         return response
@@ -147,27 +144,16 @@ def _runbook(runbooks: Runbooks, detail: IncidentDetail, why: Alert | None) -> R
     return Runbook(name, runbooks.html(name)) if name else None
 
 
-def wants_values(request: Request) -> bool:
-    """Tell whether a script asks, which shows the answer itself."""
-    return "application/json" in request.headers.get("accept", "")
+def _require_local(request: Request) -> None:
+    """Without a gate, which knows who asks, only this machine may act; raises NotLocalError."""
+    if not is_guarded(request) and not is_local(request):
+        raise NotLocalError
 
 
-def _after(request: Request, back: str, result: Mapping[str, str | int]) -> Response:
-    """Answer an action: values for the script, the page it came from for a form."""
-    if wants_values(request):
-        return JSONResponse(result)
-    return RedirectResponse(back, 303)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """Read a submitted form; of fields that come twice the first counts."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_AT_MOST:
-            raise FormTooLargeError
-    fields = parse_qs(body.decode("utf-8", errors="replace"), keep_blank_values=True)
-    return {name: values[0] for name, values in fields.items()}
+def _who(request: Request, typed: str) -> str:
+    """Return who acts: who is signed in; without a gate the name that was typed."""
+    caller = caller_of(request)
+    return caller.name if caller else typed or request.cookies.get(NAME_COOKIE, "") or "console"
 
 
 class NotLocalError(OpsError):
@@ -176,17 +162,5 @@ class NotLocalError(OpsError):
     hint = "Use a tunnel to this machine, or the API with the token `respond`."
 
 
-class FormTooLargeError(OpsError):
-    """This form is larger than any of the console's."""
-
-    hint = "Go back and shorten what you typed."
-
-
 def _remember(response: Response, cookie: str, value: str) -> None:
     response.set_cookie(cookie, value, max_age=A_YEAR_S, samesite="strict", httponly=True)
-
-
-def _local(address: str, otherwise: str = "/incidents") -> str:
-    """Return `address` when it is a path on this server: nobody is sent elsewhere."""
-    is_path = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return address if is_path and address.isprintable() else otherwise

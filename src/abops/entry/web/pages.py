@@ -1,6 +1,6 @@
 """Fills the console's templates: the frame of each page, and what every page knows."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from abops.alerts.service import AlertService
 from abops.entry.web import wording
 from abops.entry.web.assets import Assets
+from abops.entry.web.caller import caller_of, is_guarded, may
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 from abops.kernel.quantities import humanize_seconds
@@ -62,6 +63,7 @@ class Pages:
         )
         self._templates.filters |= {
             "absolute": wording.absolute,
+            "moment": lambda seconds: datetime.fromtimestamp(seconds, UTC),
             "short_count": wording.short_count,
             "age": wording.ago,
             "with_code": wording.with_code,
@@ -104,6 +106,7 @@ class Pages:
         """Return the filled template as an answer that nothing keeps."""
         now = self._clock.now()
         theme = request.cookies.get(THEME_COOKIE, "auto")
+        caller = caller_of(request)
         text = self._templates.get_template(template).render(
             values
             | self._frame
@@ -113,6 +116,10 @@ class Pages:
                 "ago": lambda moment: wording.ago(now - moment),
                 "theme": theme if theme in THEMES else "auto",
                 "name": request.cookies.get(NAME_COOKIE, "")[:64],
+                "signed_in": caller,
+                "csrf": caller.csrf if caller else "",
+                "stranger": is_guarded(request) and caller is None,
+                "may_respond": may(request, "respond"),
                 "here": _here(request),
                 "search_words": request.query_params.get("q", ""),
             }

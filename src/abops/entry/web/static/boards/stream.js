@@ -1,8 +1,14 @@
 // One question to the board; its answers come one a line, in the order Prometheus has them.
+import { csrfHeader } from "../js/csrf.js";
+
 export async function ask(uid, question, { onAnswer, signal }) {
   const answer = await fetch(`/api/dashboards/${encodeURIComponent(uid)}/query`, {
     method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/x-ndjson, application/json" },
+    headers: {
+      "Content-Type": "application/json",
+      Accept: "application/x-ndjson, application/json",
+      ...csrfHeader(),
+    },
     body: JSON.stringify(question),
     signal,
   });

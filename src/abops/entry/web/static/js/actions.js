@@ -1,4 +1,5 @@
 // Acknowledging, and taking it back, without leaving the page. The forms work without this.
+import { csrfHeader } from "./csrf.js";
 import { refresh } from "./live.js";
 import { toast, undoByKey } from "./toast.js";
 
@@ -7,7 +8,7 @@ async function send(action, fields, button, told) {
   try {
     const answer = await fetch(action, {
       method: "POST",
-      headers: { Accept: "application/json" },
+      headers: { Accept: "application/json", ...csrfHeader() },
       body: new URLSearchParams(fields),
     });
     const result = await answer.json().catch(() => ({}));

@@ -24,6 +24,7 @@ export async function refresh({ own = false } = {}) {
   let page;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (new URL(answer.url).pathname === "/login") return location.reload(); // the session is over
     if (!answer.ok) return;
     page = new DOMParser().parseFromString(await answer.text(), "text/html");
   } catch {

@@ -1,4 +1,6 @@
 // Theme at once, remembered by the server's cookie; help as an overlay.
+import { csrfHeader } from "./csrf.js";
+
 export function openHelp() {
   const help = document.getElementById("help");
   if (!help.open) help.showModal();
@@ -25,6 +27,7 @@ export function listenForPreferences() {
     }
     fetch(form.action, {
       method: "POST",
+      headers: csrfHeader(),
       body: new URLSearchParams({ theme, back: "/help" }),
       redirect: "manual",
     });
