@@ -18,11 +18,13 @@ from abops.alerts.model import (
 )
 from abops.alerts.route.tree import decide, fallback_channels
 from abops.alerts.service.actions import Actions
+from abops.alerts.service.duty import Duty
 from abops.alerts.service.joining import Joining, kind_in
 from abops.alerts.service.judging import Judging
 from abops.alerts.service.memory import Memory
 from abops.alerts.service.regroup import Regroup
 from abops.alerts.service.step import Cause, Step, severity_of, title_of
+from abops.alerts.service.storms import Storms
 from abops.alerts.service.telling import Telling
 from abops.alerts.store import incidents as rows
 from abops.alerts.store.database import Connection
@@ -48,6 +50,8 @@ class Incidents:
         self._telling = Telling(config)
         self._tell, self._update = self._telling.tell, self._telling.update
         self.regroup = Regroup(config, self._memory, self._joining, self._telling)
+        self.storms = Storms(config, self._memory, self._joining, self._telling, self.regroup)
+        self.duty = Duty(config, self._memory, self._telling)
         self.actions = Actions(self._memory, self._joining, self._telling)
         self.judging = Judging(self._memory)
 
@@ -56,6 +60,8 @@ class Incidents:
         self._memory.load(connection, now)
         self._telling.load(connection)
         self._joining.load(connection, now)
+        self.duty.load(connection, now)
+        self.storms.load(connection, now)
 
     def apply(self, unit: Unit, events: Sequence[AlertEvent]) -> None:
         """Bring the incidents up to these events, and write what changed."""
@@ -66,6 +72,7 @@ class Incidents:
                 self._fires(step, event)
             else:
                 self._ends(step, event)
+        self.duty.review(step)
         step.write()
 
     def ack(self, unit: Unit, number: int, actor: Actor) -> bool:
@@ -123,7 +130,11 @@ class Incidents:
     def resolve_quiet(self, unit: Unit) -> None:
         """Resolve the incidents in which nothing has fired for long enough."""
         latest = unit.now - self._settings.resolve_after_s
-        quiet = [r for r in self._memory.open.values() if r.quiet_since and r.quiet_since <= latest]
+        quiet = [
+            r
+            for r in self._memory.open.values()
+            if r.quiet_since and r.quiet_since <= latest and not self.storms.is_storm(r.number)
+        ]
         if not quiet:
             return
         step = Step(unit)
@@ -209,13 +220,14 @@ class Incidents:
             kind=kind_in(event),
         )
         self._memory.alerts[event.fingerprint] = record
-        decision = decide(self._config.routing, labels)
+        decision = self.duty.hush.decide(record, labels, decide(self._config.routing, labels))
         number, reason, terms = self._place(step, record, event)
         if number is None:
             self._open_incident(step, record, event, decision)
         else:
             self._join(step, self._memory.open[number], record, event, decision)
-        self._joining.record(record, event, step.unit.now)
+        if not self.storms.is_storm(record.incident):
+            self._joining.record(record, event, step.unit.now)
         step.alert(record, event, reason, terms)
 
     def _begins_again(
@@ -233,6 +245,9 @@ class Incidents:
         self, step: Step, record: AlertRecord, event: AlertEvent
     ) -> tuple[int | None, str, tuple[str, ...]]:
         """Return the incident the alert joins, and why; those it ties together become one."""
+        placed = self.storms.place(step, record, event)
+        if placed is not None:
+            return placed
         if record.incident is not None and record.incident in self._memory.open:
             return record.incident, "it was in this incident before", ()
         match = self._joining.match(record, event, step.unit.now)
@@ -296,7 +311,8 @@ class Incidents:
         incident.firing += 1
         incident.quiet_since = None
         incident.updated_at = now
-        rises = SEVERITIES.index(record.severity) < SEVERITIES.index(incident.severity)
+        worse = SEVERITIES.index(record.severity) < SEVERITIES.index(incident.severity)
+        rises = worse and not record.suppressed
         if rises:
             self._rise(incident, record, event, decision)
             step.note(TimelineRow(incident.number, now, "rose", f"now {record.severity}"))
@@ -322,10 +338,12 @@ class Incidents:
     ) -> None:
         """Take over what the more severe alert says; who had acknowledged has to look again."""
         incident.severity, incident.service = record.severity, record.service
-        incident.title = title_of(event)
+        if incident.shape != "storm":
+            incident.title = title_of(event)
         incident.team = decision.team
-        incident.runbook_url = event.annotations.get("runbook_url", incident.runbook_url)
-        incident.description = event.annotations.get("description", incident.description)
+        if incident.shape != "storm":
+            incident.runbook_url = event.annotations.get("runbook_url", incident.runbook_url)
+            incident.description = event.annotations.get("description", incident.description)
         incident.state, incident.acked_at, incident.acked_by = "open", None, ""
 
     def _ends(self, step: Step, event: AlertEvent) -> None:

@@ -30,6 +30,7 @@ from abops.alerts.service.deliver import Delivery
 from abops.alerts.service.ending import end_tasks
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.metrics import Metrics
+from abops.alerts.service.quieting import Quieting
 from abops.alerts.service.regrouping import Regrouping
 from abops.alerts.service.scoring import Scoring, Trained
 from abops.alerts.service.vault import OverloadedError, Vault
@@ -50,7 +51,7 @@ _SUBSCRIBER_LAG: Final = 1_000
 _log = structlog.get_logger()
 
 
-class AlertService(Acting, Regrouping):
+class AlertService(Acting, Quieting, Regrouping):
     """Takes alerts, keeps incidents, tells people."""
 
     def __init__(self, config: ServiceConfig, clock: Clock | None = None) -> None:
@@ -233,6 +234,7 @@ class AlertService(Acting, Regrouping):
 
     def _look_at_clocks(self, unit: Unit) -> None:
         self._incidents.resolve_quiet(unit)
+        self._incidents.duty.tick(unit, self._incidents.unack)
         overdue = unit.now - self.config.settings.page_fallback_after_s
         for item in outbox.unaccepted_pages(unit.connection, overdue):
             self._incidents.fall_back(unit, item, "has not accepted it")

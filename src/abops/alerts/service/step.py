@@ -43,6 +43,10 @@ class Step:
         if kind != "updated" or incident.number not in self._kinds:
             self._kinds[incident.number] = kind
 
+    def touched(self) -> list[IncidentRecord]:
+        """Return the incidents that are to be written."""
+        return list(self._changes.incidents.values())
+
     def alert(
         self, record: AlertRecord, event: AlertEvent, reason: str, terms: tuple[str, ...] = ()
     ) -> None:

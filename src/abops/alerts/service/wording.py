@@ -9,6 +9,7 @@ from html import escape
 from typing import Any, Final
 
 from abops.alerts.model import IncidentDetail, IncidentSummary
+from abops.alerts.storm.digest import Say
 
 SLACK_SECTION: Final = 3_000
 TELEGRAM_TEXT: Final = 4_096
@@ -61,12 +62,25 @@ def reply(incident: IncidentSummary, kind: str) -> str:
     if kind == "unack":
         return f"{mark} INC-{incident.number} is open again: nobody takes care of it."
     if kind == "escalate":
-        return (
-            f"{mark} INC-{incident.number}: nobody has taken it; level {incident.level} is paged."
-        )
+        return f"{mark} INC-{incident.number}: nobody has taken it; escalated to level {incident.level}."
     if kind == "remind":
         return f"{mark} INC-{incident.number} is still open: nobody has taken it."
     return f"✅ INC-{incident.number} is resolved: nothing fires any more."
+
+
+def digest(detail: IncidentDetail, say: Say) -> str:
+    """Say how a storm goes on: what came since the last message, and what stands for it."""
+    number = detail.summary.number
+    heads = {
+        "first": f"🌪 A storm began (INC-{number}): {say.alerts:,} alerts so far.",
+        "digest": f"🌪 {say.alerts:,} more alerts, {say.told.alerts:,} in all (INC-{number}).",
+        "over": f"🌤 The storm is over (INC-{number}): {say.alerts:,} more alerts,"
+        f" {say.told.alerts:,} in all, {detail.summary.firing:,} still fire.",
+    }
+    lines = [heads.get(say.what, say.reason), *(f"• {line}" for line in _alert_lines(detail))]
+    if detail.storm is not None and detail.storm.paged_alone:
+        lines.append(f"{detail.storm.paged_alone} of them are told by themselves as well.")
+    return "\n".join(lines)
 
 
 def slack_blocks(detail: IncidentDetail, url: str) -> list[dict[str, Any]]:
@@ -161,6 +175,11 @@ def letter_text(detail: IncidentDetail, url: str) -> str:
 
 
 def _alert_lines(detail: IncidentDetail) -> Sequence[str]:
+    if detail.storm is not None:
+        return [
+            f"{s.kind} on {s.entity}" + (f", for {s.stands_for:,}" if s.stands_for > 1 else "")
+            for s in detail.storm.samples[:_SHOWN_ALERTS]
+        ]
     shown = detail.members[:_SHOWN_ALERTS]
     lines = [
         f"{m.alert.name}: {m.alert.annotations.get('summary', '') or _where(m.alert.labels)}"
@@ -196,6 +215,16 @@ def _cut_escaped(text: str, limit: int) -> str:
     if start != -1 and ";" not in head[start:]:
         head = head[:start]
     return head + _ELLIPSIS
+
+
+def slack_text(text: str) -> str:
+    """Return plain text as Slack takes it."""
+    return _cut_lines(_slack(text))
+
+
+def telegram_text(text: str) -> str:
+    """Return plain text as Telegram takes it, cut between lines."""
+    return fit_lines([escape(_cut(line, 300)) for line in text.split("\n")], TELEGRAM_TEXT)
 
 
 def _slack(text: str) -> str:

@@ -179,3 +179,20 @@ def end_silence(connection: Connection, table: str, number: int, *, at: float, b
         (at, by, number),
     )
     return bool(ended.rowcount)
+
+
+def last_pages(connection: Connection) -> list[tuple[int, float]]:
+    """Return, by incident that is not resolved, when somebody was paged last."""
+    rows = connection.exec_driver_sql(
+        "SELECT incident, max(at) FROM page WHERE incident IN"
+        " (SELECT number FROM incident WHERE state <> 'resolved') GROUP BY incident"
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def merged_into(connection: Connection, incident: int) -> int | None:
+    """Return the incident that an incident is part of. None: of none."""
+    found = connection.exec_driver_sql(
+        "SELECT merged_into FROM incident WHERE number = ?", (incident,)
+    ).scalar()
+    return None if found is None else int(found)

@@ -1,0 +1,88 @@
+"""What the alert service can be asked about silences, windows and who was paged, as coroutines."""
+
+import msgspec
+
+from abops.alerts.model import Actor
+from abops.alerts.route.window import Schedule
+from abops.alerts.service.incidents import Incidents
+from abops.alerts.service.vault import Vault
+from abops.alerts.store import duty as rows
+from abops.alerts.store.duty import PageRow, SilenceRow
+from abops.kernel.clock import Clock
+
+
+class Quieting:
+    """The part of the alert service that keeps silences and windows."""
+
+    _vault: Vault
+    _incidents: Incidents
+    clock: Clock
+
+    async def silence(  # noqa: PLR0913 - what a silence consists of
+        self,
+        matchers: str,
+        *,
+        ends_at: float,
+        reason: str,
+        by: str,
+        starts_at: float | None = None,
+        via: str = "api",
+    ) -> int:
+        """Tell nobody of matching alerts until then; return the silence's number.
+
+        Raises SilenceError, MatcherSyntaxError.
+        """
+        now = self.clock.now().timestamp()
+        row = SilenceRow(
+            0, matchers, reason, now if starts_at is None else starts_at, ends_at, now, by
+        )
+        hush, actor = self._incidents.duty.hush, Actor(by, via)
+        return await self._vault.write(lambda unit: hush.silence(unit, row, actor))
+
+    async def unsilence(self, number: int, *, by: str, via: str = "api") -> None:
+        """End a silence now; raises SilenceUnknownError."""
+        hush, actor = self._incidents.duty.hush, Actor(by, via)
+        await self._vault.write(lambda unit: hush.end(unit, "silence", number, actor))
+
+    async def silences(self) -> tuple[SilenceRow, ...]:
+        """Return the silences that have not ended."""
+        now = self.clock.now().timestamp()
+        return tuple(await self._vault.read(lambda c: rows.silences(c, now)))
+
+    async def window(  # noqa: PLR0913 - what a window consists of
+        self,
+        name: str,
+        matchers: str,
+        *,
+        reason: str,
+        by: str,
+        schedule: Schedule | None = None,
+        starts_at: float | None = None,
+        ends_at: float | None = None,
+        via: str = "api",
+    ) -> int:
+        """Plan a maintenance window, once or every week; return its number.
+
+        Raises SilenceError, MatcherSyntaxError.
+        """
+        now = self.clock.now().timestamp()
+        text = msgspec.json.encode(schedule).decode() if schedule else ""
+        start = starts_at if schedule or starts_at is not None else now
+        end = None if schedule else ends_at
+        row = SilenceRow(0, matchers, reason, start, end, now, by, name, text)
+        hush, actor = self._incidents.duty.hush, Actor(by, via)
+        return await self._vault.write(lambda unit: hush.window(unit, row, actor))
+
+    async def end_window(self, number: int, *, by: str, via: str = "api") -> None:
+        """End a window, and all its repetitions, now; raises SilenceUnknownError."""
+        hush, actor = self._incidents.duty.hush, Actor(by, via)
+        await self._vault.write(lambda unit: hush.end(unit, "window", number, actor))
+
+    async def windows(self) -> tuple[SilenceRow, ...]:
+        """Return the windows that are open or may yet open."""
+        now = self.clock.now().timestamp()
+        return tuple(await self._vault.read(lambda c: rows.windows(c, now)))
+
+    async def pages(self, number: int) -> tuple[PageRow, ...]:
+        """Return who was paged for an incident, and why."""
+        return tuple(await self._vault.read(lambda c: rows.pages(c, number)))
