@@ -26,8 +26,10 @@ class MalformedBodyError(OpsError):
 
     hint = "Send the JSON of Alertmanager's webhook, version 4: an object with `alerts`, a list."
 
-    def __init__(self, message: str, *, position: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, position: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
         self.position = position
 
 
@@ -63,6 +65,8 @@ class Decoded(Struct, frozen=True):
     rejected: tuple[RejectedAlert, ...] = ()
     truncated: int = 0
     """Alerts the sender left out to keep the body small."""
+    due: dict[str, float] = {}
+    """When an alert ends by itself unless it is repeated, by fingerprint."""
 
 
 _whole = msgspec.json.Decoder(_Body[SentAlert])
@@ -81,7 +85,7 @@ def decode(body: bytes, volatile: Sequence[str]) -> Decoded:
     except msgspec.ValidationError:
         pass  # some alert is not one: read them apart below
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _malformed(error) from error
+        raise malformed(error) from error
     return _decode_apart(body, left_out)
 
 
@@ -89,7 +93,7 @@ def _decode_apart(body: bytes, volatile: frozenset[str]) -> Decoded:
     try:
         apart = _apart.decode(body)
     except msgspec.DecodeError as error:
-        raise _malformed(error) from error
+        raise malformed(error) from error
     events: list[AlertEvent] = []
     rejected: list[RejectedAlert] = []
     for position, raw in enumerate(apart.alerts):
@@ -122,10 +126,13 @@ def to_event(
     )
 
 
-def _malformed(error: Exception) -> MalformedBodyError:
+def malformed(error: Exception, *, hint: str | None = None) -> MalformedBodyError:
+    """Say where a body cannot be read."""
     text = str(error)
     _, mark, rest = text.partition(_POSITION_MARK)
     position: Any = rest.rstrip(")") if mark else ""
     return MalformedBodyError(
-        f"the body cannot be read: {text}", position=int(position) if position.isdigit() else None
+        f"the body cannot be read: {text}",
+        position=int(position) if position.isdigit() else None,
+        hint=hint,
     )

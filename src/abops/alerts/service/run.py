@@ -12,33 +12,34 @@ from typing import Final
 
 import structlog
 
-from abops.alerts.ingest.webhook import MalformedBodyError, decode
 from abops.alerts.model import (
     Actor,
     AlertEvent,
     IncidentDetail,
     IncidentState,
     IncidentSummary,
-    IngestResult,
     Readiness,
     ServiceConfig,
     ServiceEvent,
+    Storm,
 )
 from abops.alerts.service.acting import Acting
 from abops.alerts.service.causes import Causes
 from abops.alerts.service.deliver import Delivery
 from abops.alerts.service.ending import end_tasks
+from abops.alerts.service.expiry import Expiry
+from abops.alerts.service.figures import Figures
 from abops.alerts.service.incidents import Incidents
+from abops.alerts.service.intake import Intake
 from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.quieting import Quieting
 from abops.alerts.service.regrouping import Regrouping
 from abops.alerts.service.scoring import Scoring, Trained
-from abops.alerts.service.vault import OverloadedError, Vault
+from abops.alerts.service.vault import Vault
 from abops.alerts.service.watch import deadman, gone_there, missing_here, vanished
 from abops.alerts.store import incidents as rows
 from abops.alerts.store import outbox, reading
-from abops.alerts.store.database import StoreUnavailableError
-from abops.alerts.store.events import keep_rejected
+from abops.alerts.store import storms as storm_rows
 from abops.alerts.store.writer import Unit
 from abops.clients.alertmanager import Alertmanager
 from abops.kernel.clock import Clock, SystemClock
@@ -46,12 +47,11 @@ from abops.kernel.errors import OpsError
 
 SOURCE: Final = "alertmanager"
 TICK_S: Final = 1.0
-KEPT_OF_A_REJECTED_BODY: Final = 65_536
 _SUBSCRIBER_LAG: Final = 1_000
 _log = structlog.get_logger()
 
 
-class AlertService(Acting, Quieting, Regrouping):
+class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
     """Takes alerts, keeps incidents, tells people."""
 
     def __init__(self, config: ServiceConfig, clock: Clock | None = None) -> None:
@@ -63,6 +63,7 @@ class AlertService(Acting, Quieting, Regrouping):
             config.data_dir, config.settings, self._incidents, self.clock, self._announce
         )
         self._delivery = Delivery(config, self._vault, self._incidents, self._metrics, self.clock)
+        self._expiry = Expiry()
         self._causes = Causes(config, self._vault, self._incidents)
         self._scoring = Scoring(self._vault, self._incidents, self.clock)
         self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
@@ -78,6 +79,7 @@ class AlertService(Acting, Quieting, Regrouping):
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._vault.open)
         self._metrics.duplicate_pages.inc(self._vault.pages_in_doubt)
+        await self._vault.read(self._expiry.load)
         self._heard_at = self._now()  # silence counts from here, not from before a pause
         self._delivery.start()
         self._tasks = [
@@ -94,32 +96,6 @@ class AlertService(Acting, Quieting, Regrouping):
         await self._scoring.close()
         await self._delivery.stop()
         await asyncio.to_thread(self._vault.close)
-
-    async def ingest(self, body: bytes) -> IngestResult:
-        """Store the alerts of an Alertmanager webhook; return once they are on disk.
-
-        Raises MalformedBodyError when the body is not a webhook, OverloadedError or
-        StoreUnavailableError when the sender should come back later.
-        """
-        try:
-            decoded = decode(body, self.config.settings.volatile_labels)
-        except MalformedBodyError as error:
-            self._count("rejected", 1)
-            await self._keep_rejected_body(body, error)
-            raise
-        total = len(decoded.events)
-        rejected = [(r.position, r.error, r.content) for r in decoded.rejected]
-        try:
-            accepted = await self._vault.store(decoded.events, rejected)
-        except (OverloadedError, StoreUnavailableError):
-            self._count("refused", total)
-            raise
-        self._count("accepted", accepted)
-        self._count("duplicate", total - accepted)
-        self._count("rejected", len(rejected))
-        if decoded.truncated:
-            self._compare_now.set()
-        return IngestResult(accepted, total - accepted, len(rejected))
 
     async def heartbeat(self, body: bytes) -> None:
         """Note that the Watchdog alert arrived."""
@@ -143,6 +119,10 @@ class AlertService(Acting, Quieting, Regrouping):
         return await self._vault.read(
             lambda c: reading.incidents(c, state=state, limit=limit, since=since_s)
         )
+
+    async def storms(self, *, limit: int = 50) -> tuple[Storm, ...]:
+        """Return storms, those that rage first, then the newest."""
+        return await self._vault.read(lambda c: storm_rows.listed(c, limit))
 
     async def incident(self, number: int, *, members: int = 200) -> IncidentDetail:
         """Return one incident with its alerts; raises IncidentUnknownError."""
@@ -226,6 +206,9 @@ class AlertService(Acting, Quieting, Regrouping):
 
     async def _tick(self) -> None:
         await self._vault.write(self._look_at_clocks)
+        if past := self._expiry.past(self._now()):
+            firing = await self._vault.write(lambda _unit: self._incidents.firing())
+            await self._vault.store(self._expiry.end(past, firing, self._now()))
         now = self.clock.now()
         silence = now.timestamp() - self._heard_at
         if silence > self.config.settings.heartbeat_timeout_s and self._silent_since is None:
@@ -233,11 +216,13 @@ class AlertService(Acting, Quieting, Regrouping):
             await self._vault.store([deadman(self.config.env, since=now)])
 
     def _look_at_clocks(self, unit: Unit) -> None:
+        self._incidents.storms.tick(unit)
         self._incidents.resolve_quiet(unit)
         self._incidents.duty.tick(unit, self._incidents.unack)
         overdue = unit.now - self.config.settings.page_fallback_after_s
         for item in outbox.unaccepted_pages(unit.connection, overdue):
             self._incidents.fall_back(unit, item, "has not accepted it")
+        self._expiry.keep(unit)
 
     async def _reconcile(self, url: str) -> None:
         """Compare notes with Alertmanager, regularly and when it left something out."""
@@ -264,6 +249,8 @@ class AlertService(Acting, Quieting, Regrouping):
         firing = await self._vault.write(lambda _unit: self._incidents.firing())
         gone = gone_there(listed, firing, settings)
         gone.discard(deadman(self.config.env, since=now).fingerprint)
+        # What others sent, Alertmanager cannot know.
+        gone -= self._expiry.known()
         self._missing = {f: self._missing.get(f, now.timestamp()) for f in gone}
         latest = now.timestamp() - settings.vanished_after_s
         events: list[AlertEvent] = missing_here(listed, firing, settings, now)
@@ -272,18 +259,6 @@ class AlertService(Acting, Quieting, Regrouping):
         ]
         if events:
             await self._vault.store(events)
-
-    async def _keep_rejected_body(self, body: bytes, error: MalformedBodyError) -> None:
-        content = body[:KEPT_OF_A_REJECTED_BODY]
-        await self._vault.write(
-            lambda unit: keep_rejected(
-                unit.connection, [(error.position, str(error), content)], at=unit.now, source=SOURCE
-            )
-        )
-
-    def _count(self, result: str, amount: int) -> None:
-        if amount:
-            self._metrics.received.labels(SOURCE, result).inc(amount)
 
     def _now(self) -> float:
         return self.clock.now().timestamp()

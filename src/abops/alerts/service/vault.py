@@ -80,12 +80,16 @@ class Vault:
         self._engine.dispose()
 
     async def store(
-        self, events: Sequence[AlertEvent], rejected: Sequence[tuple[int | None, str, bytes]] = ()
+        self,
+        events: Sequence[AlertEvent],
+        rejected: Sequence[tuple[int | None, str, bytes]] = (),
+        *,
+        source: str = "alertmanager",
     ) -> int:
         """Commit events and return how many were new; raises when they cannot be taken now."""
         if reasons := self.trouble():
             raise OverloadedError(f"alerts cannot be stored now: {reasons[0]}")
-        future = asyncio.wrap_future(self._writer.store(events, rejected))
+        future = asyncio.wrap_future(self._writer.store(events, rejected, source=source))
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_S):
                 return await asyncio.shield(future)

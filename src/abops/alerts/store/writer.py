@@ -59,6 +59,7 @@ class State(Protocol):
 class _Intake:
     events: Sequence[AlertEvent]
     rejected: Sequence[tuple[int | None, str, bytes]]
+    source: str
     done: "Future[int]" = field(default_factory=Future)
 
 
@@ -116,10 +117,14 @@ class Writer:
         self._thread.join()
 
     def store(
-        self, events: Sequence[AlertEvent], rejected: Sequence[tuple[int | None, str, bytes]] = ()
+        self,
+        events: Sequence[AlertEvent],
+        rejected: Sequence[tuple[int | None, str, bytes]] = (),
+        *,
+        source: str = "alertmanager",
     ) -> "Future[int]":
         """Commit events; the result is how many of them were new."""
-        intake = _Intake(events, rejected)
+        intake = _Intake(events, rejected, source)
         self._received += len(events)
         self._jobs.put(intake)
         return intake.done
@@ -210,7 +215,7 @@ class Writer:
                     seen.add(event.key)
                     fresh.append(event)
             counts.append(len(fresh) - before)
-            event_rows.keep_rejected(connection, intake.rejected, at=now, source="alertmanager")
+            event_rows.keep_rejected(connection, intake.rejected, at=now, source=intake.source)
         event_rows.insert_events(connection, fresh, first_id=self._next_id, received_at=now)
         return fresh, counts
 
