@@ -9,6 +9,7 @@ from msgspec import Struct
 from abops.alerts.model import Channel, DeliveryKind, Endpoints, IncidentDetail
 from abops.alerts.service import wording
 from abops.alerts.service.buttons import slack_buttons, telegram_keyboard
+from abops.alerts.storm.digest import Say
 from abops.clients.notify.email import Letter, Mailbox, Server
 from abops.clients.notify.pagerduty import EventAction, PagerDuty
 from abops.clients.notify.slack import Slack
@@ -17,6 +18,8 @@ from abops.kernel.errors import OpsError
 
 Turn = Callable[[str], Awaitable[None]]
 """Waits until the channel may be called: `post` or `edit`."""
+_NOTICED = frozenset({"rise", "unack", "resolve", "escalate", "remind", "digest"})
+"""Kinds that Telegram says in a message of their own: an edit rings nowhere."""
 
 
 class SecretMissingError(OpsError):
@@ -35,6 +38,15 @@ class Message(Struct, frozen=True):
     """Names the incident across all installations."""
     reference: str
     """How the channel calls the first message. Empty: there is none."""
+    digest: Say | None = None
+    """What a digest counts."""
+
+    @property
+    def reply(self) -> str:
+        """What is said below the first message, as plain text."""
+        if self.kind == "digest" and self.digest is not None:
+            return wording.digest(self.detail, self.digest)
+        return wording.reply(self.detail.summary, self.kind)
 
 
 class Sender(Protocol):
@@ -117,7 +129,7 @@ class _ToSlack:
         await self._slack.edit(message.reference, text, blocks=blocks)
         if message.kind != "update" and _still_so(message):
             await turn("post")
-            said = wording.reply(message.detail.summary, message.kind)
+            said = wording.slack_text(message.reply)
             thread = message.reference.partition("/")[2]
             await self._slack.post(self._channel, said, thread=thread)
         return message.reference
@@ -166,11 +178,9 @@ class _ToTelegram:
         if not message.reference:
             return await self._telegram.send(self._chat, text, keyboard=keyboard)
         await self._telegram.edit(self._chat, message.reference, text, keyboard=keyboard)
-        if message.kind in ("rise", "unack", "resolve", "escalate", "remind") and _still_so(
-            message
-        ):
+        if message.kind in _NOTICED and _still_so(message):
             await turn("post")
-            said = wording.reply(message.detail.summary, message.kind)
+            said = wording.telegram_text(message.reply)
             await self._telegram.send(self._chat, said, reply_to=message.reference)
         return message.reference
 
@@ -189,7 +199,8 @@ class _ToEmail:
         letter = Letter(
             to=self._to,
             subject=wording.headline(incident),
-            text=wording.letter_text(message.detail, message.url),
+            text=f"{message.reply}\n" * (message.kind == "digest")
+            + wording.letter_text(message.detail, message.url),
             message_id=f"<{message.identity}.{incident.revision}@abops>",
             references=message.reference,
         )

@@ -43,6 +43,7 @@ KINDS: Final = (
     "fallback",
     "escalate",
     "remind",
+    "digest",
 )
 SEND_TIMEOUT_S: Final = 30.0
 """Seconds for one message with its turns; each call inside gives up after 10."""
@@ -189,6 +190,7 @@ class _Worker:
             url=f"{base}/incidents/{item.incident}",
             identity=identity_of(self._vault.instance, item.incident),
             reference=claim.reference,
+            digest=self._incidents.storms.said(item.incident, item.channel),
         )
         return await self._sender.tell(message, self._turn)
 

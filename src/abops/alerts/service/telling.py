@@ -8,6 +8,10 @@ from abops.alerts.store.database import Connection
 from abops.alerts.store.records import IncidentRecord, OutboxEntry
 
 _SILENT_UPDATES: frozenset[ChannelType] = frozenset({"pagerduty", "email"})
+_IN_DIGESTS: frozenset[DeliveryKind] = frozenset({"update", "rise"})
+_FIRST: frozenset[DeliveryKind] = frozenset({"open", "rise"})
+_CLOSE_S = 10.0
+"""Seconds between two pages of one environment that may be one storm."""
 
 
 class Telling:
@@ -17,6 +21,10 @@ class Telling:
         self._routing = config.routing
         self._settings = config.settings
         self._waiting: set[tuple[int, str]] = set()
+        self._paged: dict[str, tuple[float, int]] = {}
+        """By environment: when a page was last due, and for which incident."""
+        self.muted: set[int] = set()
+        """Incidents whose changes are told in digests: their storms are not over."""
 
     def load(self, connection: Connection) -> None:
         """Read what waits."""
@@ -25,6 +33,10 @@ class Telling:
     def claimed(self, number: int, channel: str) -> None:
         """A message is being composed: what changes from now on needs another one."""
         self._waiting.discard((number, channel))
+
+    def waits(self, number: int, channel: str) -> bool:
+        """Say whether a message waits that will say how things are by then."""
+        return (number, channel) in self._waiting
 
     def withdraw(self, step: Step, number: int, kind: DeliveryKind) -> set[str]:
         """Take back what nobody has heard yet; return the channels that will not be told."""
@@ -53,8 +65,12 @@ class Telling:
         cause: Cause | None = None,
     ) -> None:
         """Have a channel told."""
+        if kind in _IN_DIGESTS and incident.number in self.muted:
+            return
         now = step.unit.now
         delay = self._settings.update_every_s if kind == "update" else 0.0
+        if kind in _FIRST and cause is not None and cause.page:
+            delay = self._watch_s(incident, now)
         incident.revision += 1
         self._waiting.add((incident.number, channel))
         step.tell(
@@ -70,3 +86,10 @@ class Telling:
                 next_at=now + delay,
             )
         )
+
+    def _watch_s(self, incident: IncidentRecord, now: float) -> float:
+        """Return how long a page waits: not at all, unless another incident has just paged."""
+        at, number = self._paged.get(incident.env, (0.0, incident.number))
+        self._paged[incident.env] = (now, incident.number)
+        close = number != incident.number and now - at < _CLOSE_S
+        return self._settings.page_watch_s if close else 0.0

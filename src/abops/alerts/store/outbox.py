@@ -138,6 +138,18 @@ def unaccepted_pages(connection: Connection, created_before: float) -> list[Outb
     return [_item(tuple(row)) for row in rows]
 
 
+def pages_of(connection: Connection, incidents: Collection[int]) -> int:
+    """Return for how many of these incidents somebody was or is being woken up."""
+    marks = ",".join("?" * len(incidents))
+    return int(
+        connection.exec_driver_sql(
+            "SELECT count(DISTINCT incident) FROM outbox WHERE page = 1 AND state <> 'skipped'"
+            f" AND incident IN ({marks})",
+            tuple(incidents),
+        ).scalar_one()
+    )
+
+
 def oldest_by_severity(connection: Connection) -> dict[str, float]:
     """Return since when the oldest item of each severity has been waiting."""
     rows = connection.exec_driver_sql(

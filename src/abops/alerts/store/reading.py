@@ -15,6 +15,7 @@ from abops.alerts.model import (
     SuspectedCause,
     TimelineEntry,
 )
+from abops.alerts.store import storms
 
 _strings = msgspec.json.Decoder(tuple[str, ...])
 _causes = msgspec.json.Decoder(tuple[SuspectedCause, ...])
@@ -67,6 +68,7 @@ def incident(connection: Connection, number: int, *, members: int) -> IncidentDe
         runbook_url=row.runbook_url,
         description=row.description,
         causes=_causes.decode(row.causes),
+        storm=storms.of_incident(connection, number) if row.shape == "storm" else None,
     )
 
 

@@ -28,6 +28,7 @@ _WORDS: Final[dict[DeliveryKind, str]] = {
     "fallback": "fallback",
     "escalate": "next level paged",
     "remind": "reminder",
+    "digest": "digest",
 }
 
 
