@@ -102,7 +102,7 @@ class Affinity:
 
     def _weight(self, at: float) -> float:
         """Return what a sighting counts now: later ones more, which halves the earlier ones."""
-        return math.exp2((at - (self._began or at)) / HALF_LIFE_S)
+        return math.exp2((at - self._began) / HALF_LIFE_S) if self._began is not None else 1.0
 
     def _count(self, kinds: set[str], at: float) -> None:
         if not kinds:
