@@ -18,6 +18,7 @@ import yaml
 from playwright.sync_api import Browser
 
 from abops.alerts.model import Endpoints, ServiceConfig, ServiceSettings
+from abops.alerts.rootcause.live import platform_edges
 from abops.alerts.route.from_inventory import routing_of
 from abops.alerts.service import AlertService
 from abops.entry.web.app import create_app
@@ -102,6 +103,9 @@ def _fill(template: str, labels: dict[str, str]) -> str:
     return filled.replace("{{ $value | humanizePercentage }}", "82.4%")
 
 
+INVENTORY = load_inventory(ROOT / "platform.yaml")
+
+
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     folder = tmp_path_factory.mktemp("night")
@@ -117,8 +121,9 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     )
     config = ServiceConfig(
         env="local",
-        routing=routing_of(load_inventory(ROOT / "platform.yaml")),
+        routing=routing_of(INVENTORY),
         data_dir=folder / "alerts",
+        calls=tuple((edge.source, edge.target) for edge in platform_edges(INVENTORY)),
         endpoints=endpoints,
         settings=ServiceSettings(heartbeat_timeout_s=86_400, resolve_after_s=60, gap_s=1_200),
     )
@@ -153,11 +158,11 @@ def _happen(night: Night) -> None:
     night.fires("ApiErrorStorm", "api", instance="127.0.0.1:8000")
     night.fires("ProbeFailed", "api", instance="127.0.0.1:8000/ready")
     night.fires("ProbeFailed", "bot", instance="127.0.0.1:9101/healthz")
-    night.told(5)
+    night.told(3)
     night.at(ago=timedelta())
 
 
-PAGES = {"incidents": "/incidents", "incident": "/incidents/4", "runbook": "/runbooks/PostgresDown"}
+PAGES = {"incidents": "/incidents", "incident": "/incidents/3", "runbook": "/runbooks/PostgresDown"}
 
 
 LOOKS = [(size, theme) for size in (DESK, PHONE) for theme in ("light", "dark")]

@@ -164,6 +164,8 @@ class SuspectedCause(Struct, frozen=True):
     to 1 at most."""
     terms: tuple[str, ...]
     """What speaks for it, in words."""
+    missing: tuple[str, ...] = ()
+    """What was not there to decide by; the same for all causes of an incident."""
 
 
 class TimelineEntry(Struct, frozen=True):

@@ -23,7 +23,7 @@ async def test_the_cause_is_on_the_incident_and_in_its_timeline(
     assert ["api"] == [cause.entity for cause in detail.causes]
     assert "api" == detail.summary.cause
     assert any(entry.kind == "cause" for entry in detail.timeline)
-    assert any("no past incidents" in term for term in detail.causes[0].terms)
+    assert any("no past incidents" in term for term in detail.causes[0].missing)
 
 
 async def test_an_incident_that_is_over_counts_for_the_next(
@@ -52,5 +52,5 @@ async def test_an_incident_that_is_over_counts_for_the_next(
             return any((await service.incident(2)).causes)
 
         await eventually(suspected, what="a suspected cause")
-        terms = (await service.incident(2)).causes[0].terms
+        terms = (await service.incident(2)).causes[0].missing
     assert not any("no past incidents" in term for term in terms)

@@ -6,7 +6,7 @@ here, the page only draws them.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -70,10 +70,10 @@ def picture_of(detail: IncidentDetail, calls: Sequence[tuple[str, str]]) -> Pict
     links = [(a, b) for a, b in dict.fromkeys(calls) if a in chosen and b in chosen]
     if not links:
         return None
-    path = _path(detail.summary.service, suspect, links)
+    steps = {step for name in alerting for step in pairwise(_path(name, suspect, links))}
+    path = {name for step in steps for name in step}
     places = _places(chosen, links)
     nodes = tuple(_node(name, places[name], alerting, suspect, path) for name in chosen)
-    steps = set(pairwise(path))
     return Picture(
         nodes=nodes,
         links=tuple(_link(a, b, places, on_path=(a, b) in steps) for a, b in links),
@@ -148,7 +148,7 @@ def _node(
     place: tuple[int, int],
     alerting: Mapping[str, tuple[Severity, int]],
     suspect: str,
-    path: Sequence[str],
+    path: Collection[str],
 ) -> Node:
     severity, count = alerting.get(name, (None, 0))
     label = name if len(name) <= NAME_AT_MOST else f"{name[:8]}…{name[-8:]}"
