@@ -62,6 +62,21 @@ class Series(Struct, frozen=True):
     """The value of an instant query."""
 
 
+class Exemplar(Struct, frozen=True):
+    """One measured event that has a trace."""
+
+    labels: dict[str, str]
+    value: str
+    timestamp: float
+
+
+class Exemplars(Struct, frozen=True, rename="camel"):
+    """The exemplars of one series."""
+
+    series_labels: dict[str, str]
+    exemplars: list[Exemplar] = []
+
+
 class _Data(Struct, rename={"kind": "resultType"}, frozen=True):
     kind: str
     result: Raw
@@ -106,6 +121,12 @@ class PrometheusQueries:
     async def instant(self, expr: str, at: float) -> list[Series]:
         """Return what `expr` is at one moment."""
         return _series(await self._ask("/api/v1/query", {"query": expr, "time": str(at)}))
+
+    async def exemplars(self, expr: str, start: int, end: int) -> list[Exemplars]:
+        """Return the exemplars of the series that `expr` selects; none where it keeps none."""
+        form = {"query": expr, "start": str(start), "end": str(end)}
+        data = await self._ask("/api/v1/query_exemplars", form)
+        return msgspec.json.decode(data, type=list[Exemplars])
 
     async def label_values(self, label: str, match: str, start: int, end: int) -> list[str]:
         """Return the values that `label` had on the series that `match` selects."""

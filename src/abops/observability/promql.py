@@ -130,10 +130,15 @@ def write_selector(
     offset: timedelta | None = None,
 ) -> str:
     """Return a selector as text with these matchers, this range and this offset, else its own."""
-    inside = ",".join(f"{m.name}{sign(m)}{quoted(m.value)}" for m in matchers)
-    braces = f"{{{inside}}}" if inside or not node.name else ""
+    braces = write_matchers(matchers) if matchers or not node.name else ""
     ranged = f"[{duration(window)}]" if window is not None else ""
     return f"{node.name or ''}{braces}{ranged}{_moved(node, offset)}"
+
+
+def write_matchers(matchers: Sequence[Matcher]) -> str:
+    """Return the braces of a selector with these matchers."""
+    inside = ",".join(f"{m.name}{sign(m)}{quoted(m.value)}" for m in matchers)
+    return f"{{{inside}}}"
 
 
 def write_subquery(inner: str, node: SubqueryExpr, window: timedelta) -> str:

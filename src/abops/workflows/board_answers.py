@@ -8,7 +8,7 @@ that answer comes instead, with its age.
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -17,16 +17,19 @@ from msgspec.structs import replace
 from abops.clients.answers import Answers
 from abops.clients.prometheus_queries import (
     AnswerTooLargeError,
+    Exemplars,
     PrometheusError,
     PrometheusQueries,
     QueryRefusedError,
     Series,
 )
 from abops.kernel.clock import Clock
+from abops.observability.panels.exemplars import buckets_of, dots_of, has_dots
 from abops.observability.panels.model import (
     Annotation,
     AnnotationAnswer,
     Board,
+    Dot,
     Panel,
     PanelAnswer,
     Target,
@@ -51,6 +54,7 @@ KEPT_PANELS: Final = 300
 NEWEST_EVERY_S: Final = 5
 """Instant questions are asked for multiples of this, so that readers share the answers."""
 CHOICES_FRESH_S: Final = 60.0
+T = TypeVar("T")
 CHOICES_WITHIN_S: Final = 2.0
 """A page must not wait for Prometheus: without an answer it offers what is chosen."""
 
@@ -78,6 +82,7 @@ class BoardAnswers:
         self._prometheus = prometheus
         self._clock = clock
         self._series: Answers[list[Series]] = Answers(clock, keeps_old=False)
+        self._exemplars: Answers[list[Exemplars]] = Answers(clock, keeps_old=False)
         self._choices: Answers[list[str]] = Answers(clock, fresh_s=CHOICES_FRESH_S)
         self._last: Answers[bytes] = Answers(clock, at_most=KEPT_PANELS)
 
@@ -170,8 +175,36 @@ class BoardAnswers:
         targets = [
             replace(t, kind="instant") if newest and t.kind == "range" else t for t in panel.targets
         ]
-        results = await _all(self._ask(question, target, window) for target in targets)
-        return _answer_of(panel, list(zip(targets, results, strict=True)), window)
+        dots = asyncio.ensure_future(self._dots(question, panel))
+        try:
+            results = await _all(self._ask(question, target, window) for target in targets)
+            answer = _answer_of(panel, list(zip(targets, results, strict=True)), window)
+            return replace(answer, dots=await dots)
+        finally:
+            dots.cancel()
+
+    async def _dots(self, question: Question, panel: Panel) -> list[Dot]:
+        """Return the events with a trace; none when Prometheus has none, or does not say."""
+        if not has_dots(panel):
+            return []
+        window = _window(question.span, panel.width, panel.scrape_s)
+        fixed = window_variables(window)
+        filled = [
+            fill_query(target.expr, question.board.variables, question.chosen, fixed)
+            for target in panel.targets
+        ]
+        asked = dict.fromkeys(text for expr in filled for text in buckets_of(expr))
+        try:
+            found = await _all(self._exemplars_of(text, window) for text in asked)
+        except PrometheusError:
+            return []  # a chart without marks is still a chart
+        return dots_of([series for all_ in found for series in all_], window)
+
+    async def _exemplars_of(self, text: str, window: Window) -> list[Exemplars]:
+        return await self._exemplars.get(
+            (text, window.start, window.end),
+            lambda: self._prometheus.exemplars(text, window.start, window.end + window.step),
+        )
 
     async def _ask(self, question: Question, target: Target, window: Window) -> list[Series]:
         expr = fill_query(
@@ -235,7 +268,7 @@ def _answer_of(panel: Panel, answered: Answered, window: Window) -> PanelAnswer:
     )
 
 
-async def _all(asked: Iterable[Coroutine[Any, Any, list[Series]]]) -> Sequence[list[Series]]:
+async def _all(asked: Iterable[Coroutine[Any, Any, list[T]]]) -> Sequence[list[T]]:
     """Ask together; when one fails the others are not waited for."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in asked]
     try:

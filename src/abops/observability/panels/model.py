@@ -150,6 +150,16 @@ class Table(Struct, frozen=True):
     rows: list[list[str | float | None]]
 
 
+class Dot(Struct, frozen=True):
+    """One event with a trace, as it is marked on a chart: when, how long, which trace."""
+
+    at: float
+    value: float
+    trace: str
+    text: str = ""
+    """What tells it from the others: its route, its task."""
+
+
 class PanelAnswer(Struct, frozen=True, omit_defaults=True):
     """What one panel is drawn from; one line of the stream."""
 
@@ -161,6 +171,8 @@ class PanelAnswer(Struct, frozen=True, omit_defaults=True):
     count: int = 0
     series: list[Line] = []
     table: Table | None = None
+    dots: list[Dot] = []
+    """Events with a trace, in the order of their time."""
     note: str = ""
     error: str = ""
     is_silent: bool = False

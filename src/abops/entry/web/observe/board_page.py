@@ -1,7 +1,7 @@
 """What the page of a board shows around its charts: time, choices, and each panel's frame."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from msgspec import Struct
 
-from abops.observability.panels.model import Board, Link, Panel, PanelAnswer
+from abops.observability.panels.model import Board, Dot, Link, Panel, PanelAnswer
 from abops.observability.panels.units import figure
 from abops.observability.panels.variables import (
     Chosen,
@@ -187,3 +187,13 @@ def values_of(panel: Panel, answer: PanelAnswer | None) -> list[tuple[str, str]]
 def _value_text(panel: Panel, value: float | None) -> str:
     word = panel.words.get(f"{value:g}") if value is not None else None
     return word or figure(value, panel.unit, panel.decimals)
+
+
+def traces_of(answer: PanelAnswer | None) -> list[Dot]:
+    """Return a panel's events with a trace, the slowest first."""
+    return sorted(answer.dots, key=lambda dot: -dot.value) if answer is not None else []
+
+
+def clock(seconds: float) -> str:
+    """Return a moment's time of day."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"

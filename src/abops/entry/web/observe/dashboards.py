@@ -146,6 +146,8 @@ class Dashboards:
             values_address=address(since, until if not since.startswith("now") else "", values="1"),
             chosen=chosen,
             values_of=board_page.values_of,
+            traces_of=board_page.traces_of,
+            clock=board_page.clock,
             figure=figure,
         )
 

@@ -2,6 +2,7 @@
 import uPlot from "../vendor/uplot/uplot.js";
 import { color, dash, named, seriesColor, seriesToken } from "./colors.js";
 import { clock, day, element, moment } from "./dom.js";
+import { mark } from "./traces.js";
 import { figure, shown } from "./units.js";
 
 const SYNC = "board";
@@ -23,9 +24,11 @@ export class Chart {
       class: "plot", tabindex: "0", role: "img", "aria-label": settings.title,
       "aria-describedby": `title-${settings.id}`,
     });
+    this.dots = element("div", { class: "dots", "aria-hidden": "true" });
+    this.field = element("div", { class: "field" }, this.place, this.dots);
     this.legend = element("ul", { class: "legend" });
     this.told = element("p", { class: "visually-hidden", role: "status" });
-    body.append(this.place, this.legend, this.told);
+    body.append(this.field, this.legend, this.told);
     this.place.addEventListener("keydown", (event) => this.key(event));
     this.sizes = new ResizeObserver(() => this.fit());
     this.sizes.observe(this.place);
@@ -35,6 +38,7 @@ export class Chart {
     const names = answer.series.map((line) => line.name).join("\n");
     this.times = Float64Array.from({ length: answer.count ?? 0 }, (_, i) => (answer.start ?? 0) + i * answer.step);
     this.series = answer.series;
+    this.events = answer.dots ?? [];
     const data = [this.times, ...this.lines()];
     if (this.plot && names === this.names) this.plot.setData(data);
     else this.make(data);
@@ -79,7 +83,7 @@ export class Chart {
       bands: this.settings.stacked ? this.series.slice(1).map((_, i) => ({ series: [i + 2, i + 1] })) : [],
       hooks: {
         drawAxes: [(plot) => this.drawMarks(plot)],
-        draw: [(plot) => this.drawLimits(plot)],
+        draw: [(plot) => this.drawLimits(plot), (plot) => this.drawDots(plot)],
         setCursor: [() => this.tell()],
         setSelect: [(plot) => this.selected(plot)],
       },
@@ -159,6 +163,18 @@ export class Chart {
     }
     if (above) this.label(ctx, `limit ${figure(above.value, this.settings.unit)} ↑`, bbox, bbox.top + 10 * scale, above.color, true);
     ctx.restore();
+  }
+
+  // An event that took longer than the chart is high stands at its upper edge.
+  drawDots(plot) {
+    const { left, top, width } = plot.bbox;
+    const scale = devicePixelRatio;
+    mark(this.dots, this.events, this.settings.unit,
+      (at) => {
+        const x = plot.valToPos(at, "x");
+        return x >= 0 && x <= width / scale ? left / scale + x : NaN;
+      },
+      (value) => top / scale + Math.max(0, plot.valToPos(value, "y")));
   }
 
   label(ctx, text, bbox, y, name, isLeft = false) {
@@ -278,7 +294,7 @@ export class Chart {
   destroy() {
     this.sizes.disconnect();
     this.plot?.destroy();
-    this.place.remove();
+    this.field.remove();
     this.legend.remove();
     this.told.remove();
   }

@@ -1,6 +1,7 @@
 // How many took how long: a column for each moment, a row for each bucket, darker is more.
 import { color } from "./colors.js";
 import { clock, element, moment } from "./dom.js";
+import { mark } from "./traces.js";
 import { figure } from "./units.js";
 
 const FAINTEST = 0.06;
@@ -10,10 +11,11 @@ export class Heatmap {
     this.settings = settings;
     this.context = context;
     this.canvas = element("canvas", { role: "img", class: "cells" });
+    this.dots = element("div", { class: "dots", "aria-hidden": "true" });
     this.bounds = element("div", { class: "bounds", "aria-hidden": "true" });
     this.times = element("div", { class: "times", "aria-hidden": "true" });
     this.told = element("p", { class: "panel-note cell-told" });
-    this.place = body.appendChild(element("div", { class: "heat" }, this.bounds, this.canvas, this.times, this.told));
+    this.place = body.appendChild(element("div", { class: "heat" }, this.bounds, this.canvas, this.times, this.told, this.dots));
     this.canvas.addEventListener("mousemove", (event) => this.tell(event));
     this.canvas.addEventListener("mouseleave", () => { this.told.textContent = this.summary; });
     this.sizes = new ResizeObserver(() => this.redraw());
@@ -70,6 +72,23 @@ export class Heatmap {
         all = count = 0;
       });
     });
+    this.drawDots();
+  }
+
+  // Within its bucket an event stands where it lies between the bucket's bounds.
+  drawDots() {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const { start, end } = this.context;
+    const tall = height / this.rows.length;
+    mark(this.dots, this.answer.dots ?? [], this.settings.unit,
+      (at) => (at < start || at > end ? NaN : ((at - start) / (end - start)) * width),
+      (value) => {
+        const row = this.rows.findIndex((line) => line.name === "+Inf" || value <= Number(line.name));
+        if (row < 0) return NaN;
+        const low = row ? Number(this.rows[row - 1].name) : 0, high = Number(this.rows[row].name);
+        const share = Number.isFinite(high) && high > low ? Math.max(0, (value - low) / (high - low)) : 0.5;
+        return height - (row + share) * tall;
+      });
   }
 
   tell(event) {

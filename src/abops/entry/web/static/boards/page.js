@@ -122,13 +122,13 @@ root.addEventListener("toggle", (event) => {
 document.addEventListener("click", (event) => closeSheets(event.target));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  const sheet = document.querySelector("details.about[open], details.other-time[open]");
+  const sheet = document.querySelector("details.about[open], details.other-time[open], details.panel-traces[open]");
   closeSheets(null);
   sheet?.querySelector("summary").focus();
 });
 
 function closeSheets(target) {
-  for (const sheet of document.querySelectorAll("details.about[open], details.other-time[open]")) {
+  for (const sheet of document.querySelectorAll("details.about[open], details.other-time[open], details.panel-traces[open]")) {
     if (!sheet.contains(target)) sheet.open = false;
   }
 }

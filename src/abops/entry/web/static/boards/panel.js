@@ -6,6 +6,7 @@ import { BarGauge, Gauge, Stat } from "./figures.js";
 import { Heatmap } from "./heatmap.js";
 import { Table } from "./table.js";
 import { Timeline } from "./timeline.js";
+import { TraceList } from "./traces.js";
 
 const DRAWS = {
   timeseries: Chart,
@@ -25,6 +26,7 @@ export class PanelView {
     this.body = article.querySelector(".panel-body");
     this.badge = article.querySelector(".panel-age");
     this.drawing = undefined;
+    this.traces = new TraceList(this.settings);
     this.answer = undefined;
     this.at = 0;
     this.failure = "";
@@ -67,7 +69,14 @@ export class PanelView {
       this.drawing = new DRAWS[this.settings.type](this.body, this.settings, this.context);
     }
     this.drawing.draw(answer);
+    this.showTraces(answer.dots ?? []);
     if (answer.note) this.body.append(note(answer.note));
+  }
+
+  showTraces(dots) {
+    this.traces.show(dots);
+    if (!dots.length && !this.traces.place.open) this.traces.place.remove();
+    else if (!this.traces.place.isConnected) this.body.append(this.traces.place);
   }
 
   fail(reason) {
