@@ -12,6 +12,7 @@ from abops.clients.notify.receipt import trusts_environment
 from abops.kernel.errors import OpsError
 
 TIMEOUT_S = 10.0
+TRAIN_TIMEOUT_S = 120.0
 
 
 class AlertServiceError(OpsError):
@@ -42,6 +43,21 @@ class AlertsApi:
         """Return incidents: unresolved ones first, then the newest."""
         parameters = {"limit": str(limit), "since": str(since), "state": state or ""}
         found: list[dict[str, Any]] = self._ask("GET", "/v1/incidents", params=parameters)
+        return found
+
+    def weekly(self, name: str) -> dict[str, str]:
+        """Return the report of the last seven days: subject, text, html."""
+        found: dict[str, str] = self._ask("GET", "/v1/reports/weekly", params={"name": name})
+        return found
+
+    def fatigue(self, days: int) -> dict[str, Any]:
+        """Return what the alerts of the last days cost people, and what to change."""
+        found: dict[str, Any] = self._ask("GET", "/v1/reports/fatigue", params={"days": days})
+        return found
+
+    def train(self) -> dict[str, Any]:
+        """Have the score fitted to all labels; return what came of it."""
+        found: dict[str, Any] = self._ask("POST", "/v1/train", timeout=TRAIN_TIMEOUT_S)
         return found
 
     def incident(self, number: int) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from time import sleep
 
 from abops.alerts.route.from_inventory import routing_of
 from abops.alerts.service.channels import mailbox_of
-from abops.alerts.service.report import weekly
 from abops.clients.alertmanager import Alertmanager
 from abops.clients.notify.email import Letter
 from abops.inventory.load import load_inventory
@@ -60,11 +59,13 @@ def report_by_mail(site: Site, observers: Observers, clock: Clock) -> float | No
     begun = clock.now()
     inventory = load_inventory(site.layout.root / INVENTORY_FILE)
     routing, endpoints = routing_of(inventory), local_endpoints(site)
-    report = weekly(observers.incidents.incidents(limit=1_000), now=begun, name=inventory.name)
+    report = observers.incidents.weekly(inventory.name)
     for name in routing.summaries:
         channel = routing.channels[name]
         message_id = f"<demo.{secrets.token_hex(8)}.{inventory.name}@abops>"
-        letter = Letter(channel.to, report.subject, report.text, message_id, html=report.html)
+        letter = Letter(
+            channel.to, report["subject"], report["text"], message_id, html=report["html"]
+        )
         asyncio.run(mailbox_of(channel, endpoints).send(letter))
     return _arrives("email", observers, clock, begun.timestamp())
 

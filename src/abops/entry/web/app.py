@@ -35,6 +35,7 @@ from abops.entry.web.observe import STATUS as OBSERVE_STATUS
 from abops.entry.web.observe import Sources, observe
 from abops.entry.web.pages import Pages
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
+from abops.entry.web.statistics import statistics_router
 from abops.kernel.clock import Clock, SystemClock
 from abops.kernel.errors import OpsError
 
@@ -122,6 +123,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
     app.include_router(callbacks_router(service, callbacks))
     app.include_router(console_router(service, pages, Runbooks(runbooks)))
     app.include_router(observe(pages, sources or Sources()))
+    app.include_router(statistics_router(service, pages))
 
     @app.get("/static/{version}/{name:path}", include_in_schema=False)
     async def static(request: Request, version: str, name: str) -> Response:

@@ -1,0 +1,106 @@
+"""What the alerts of a period cost people, and which past incidents looked like one."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from abops.alerts.model import IncidentDetail
+from abops.alerts.rootcause.similar import PastIncident, similar_incidents
+from abops.alerts.score.fatigue import WEEK_S, Fatigue, Page, fatigue
+from abops.alerts.service.period import Statistics, by_kind, closed
+from abops.alerts.service.report import WeeklyReport, weekly
+from abops.alerts.service.vault import Vault
+from abops.alerts.store import statistics as rows
+from abops.alerts.store.database import Connection
+from abops.alerts.store.statistics import Lived
+from abops.kernel.clock import Clock
+
+DAY_S: Final = 86_400.0
+MOST_SIMILAR: Final = 3
+
+
+class SimilarIncident(Struct, frozen=True):
+    """A past incident that looks like this one, and what helped then."""
+
+    number: int
+    title: str
+    likeness: float
+    terms: tuple[str, ...]
+    opened_at: datetime
+    lasted: timedelta
+    acked_by: str
+    note: str
+
+
+class Figures:
+    """The part of the alert service that looks back."""
+
+    _vault: Vault
+    clock: Clock
+
+    async def fatigue(self, *, days: int = 7) -> Statistics:
+        """Count what the last days cost people, and say what would make them cost less."""
+        until = self.clock.now()
+        return await self._vault.read(lambda c: _statistics(c, until, days))
+
+    async def weekly(self, name: str) -> WeeklyReport:
+        """Write the report of the last seven days."""
+        return weekly(await self.fatigue(), name=name)
+
+    async def similar(self, detail: IncidentDetail) -> tuple[SimilarIncident, ...]:
+        """Return the past incidents most like this one."""
+        seen = {(m.alert.service, m.alert.name) for m in detail.members}
+        number = detail.summary.number
+        return await self._vault.read(lambda c: _similar(c, number, seen))
+
+
+def _statistics(connection: Connection, until: datetime, days: int) -> Statistics:
+    end = until.timestamp()
+    period_s = days * DAY_S
+    found = rows.incidents(connection, end - period_s, end)
+    now = _fatigue(connection, found, end - period_s, end)
+    earlier = rows.incidents(connection, end - 2 * period_s, end - period_s)
+    return Statistics(
+        since=until - timedelta(days=days),
+        until=until,
+        now=now,
+        before=_fatigue(connection, earlier, end - 2 * period_s, end - period_s),
+        kinds=by_kind(found, now.kinds),
+        unresolved=tuple((i.number, i.title) for i in found if i.state != "resolved"),
+    )
+
+
+def _fatigue(connection: Connection, found: Sequence[Lived], since: float, until: float) -> Fatigue:
+    woken = rows.pages(connection, since, until)
+    pages = [Page(page.person, _hour(page.at)) for page in woken]
+    return fatigue(pages, [closed(i) for i in found], period_s=max(until - since, WEEK_S))
+
+
+def _hour(at: float) -> int:
+    """Return the hour where this machine is; people are taken to live by its clock."""
+    return datetime.fromtimestamp(at, UTC).astimezone().hour
+
+
+def _similar(
+    connection: Connection, number: int, seen: set[tuple[str, str]]
+) -> tuple[SimilarIncident, ...]:
+    known = {past.number: past for past in rows.past(connection, number)}
+    alike = similar_incidents(
+        seen, (PastIncident(past.number, past.seen) for past in known.values()), most=MOST_SIMILAR
+    )
+    return tuple(_remembered(known[one.number], one.likeness, one.terms) for one in alike)
+
+
+def _remembered(past: rows.Past, likeness: float, terms: tuple[str, ...]) -> SimilarIncident:
+    return SimilarIncident(
+        number=past.number,
+        title=past.title,
+        likeness=likeness,
+        terms=terms,
+        opened_at=datetime.fromtimestamp(past.opened_at, UTC),
+        lasted=timedelta(seconds=past.resolved_at - past.opened_at),
+        acked_by=past.acked_by,
+        note=past.note,
+    )
