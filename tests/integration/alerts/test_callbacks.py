@@ -1,11 +1,10 @@
 """From a button in a channel back to the incident, and from there to every other channel."""
 
-import asyncio
 import hmac
 import itertools
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from uuid import uuid4
 
 import httpx2
 import msgspec
-import uvicorn
 
 from abops.alerts.model import ServiceConfig
 from abops.alerts.service import AlertService
@@ -29,8 +27,8 @@ from support.alerts import (
     eventually,
     told,
 )
+from support.api import listening
 from support.channels import SECRETS, Channels
-from support.servers import free_port
 
 HOOK = "telegram-hook-secret"
 
@@ -51,26 +49,9 @@ async def served(
         )
     )
     app = create_app(service, allow_unlinked=allow_unlinked, poll_telegram=poll)
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
-    )
-    running = asyncio.create_task(server.serve())
-    url = f"http://127.0.0.1:{port}"
-    try:
-        await eventually(_started(server), what="the server is up")
-        async with httpx2.AsyncClient(base_url=url, trust_env=False) as client:
-            yield service, client, url
-    finally:
-        server.should_exit = True
-        await running
-
-
-def _started(server: uvicorn.Server) -> Callable[[], Awaitable[bool]]:
-    async def started() -> bool:
-        return server.started
-
-    return started
+    async with listening(app) as client:
+        del client.headers["Authorization"]
+        yield service, client, str(client.base_url).rstrip("/")
 
 
 async def press(channels: Channels, part: str, **wanted: object) -> dict[str, Any]:

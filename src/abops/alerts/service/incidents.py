@@ -117,6 +117,8 @@ class Incidents:
         )
         spared = self._telling.withdraw(step, number, "ack")
         for channel in incident.channels:
+            if actor.via == self._config.routing.channels[channel].type == "pagerduty":
+                continue  # it was taken back there, where it rings again by itself
             if channel in spared:  # what the withdrawn message would have said besides
                 self._update(step, incident, channel)
             else:

@@ -85,10 +85,11 @@ _UNAVAILABLE: Final = 503
 _UNAUTHORIZED: Final = 401
 
 
-class _Answered(APIRoute):
+class Answered(APIRoute):
     """Turns what a route refuses into its document."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the route's handler, whose errors are answers."""
         handler = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
@@ -150,7 +151,7 @@ class Tokens:
 
 def alerts_router(service: AlertService) -> APIRouter:
     """Return the routes for machines."""
-    router = APIRouter(route_class=_Answered)
+    router = APIRouter(route_class=Answered)
     tokens = Tokens(Path(service.config.endpoints.secrets_dir))
     _add_intake(router, service, tokens)
     _add_incidents(router, service, tokens)
@@ -197,31 +198,33 @@ def _add_incidents(router: APIRouter, service: AlertService, tokens: Tokens) -> 
         state: Any = request.query_params.get("state") or None
         if state is not None and state not in STATES:
             raise ParameterError(f"there is no state {state!r}")
-        limit = _whole(request, "limit", 100)
-        since_s = float(_whole(request, "since", 0, most=2**40, least=0))
+        limit = whole_number(request, "limit", 100)
+        since_s = float(whole_number(request, "since", 0, most=2**40, least=0))
         found = await service.incidents(state=state, limit=limit, since_s=since_s)
         return Response(_encode(found), media_type=JSON)
 
     @router.get("/v1/incidents/{number}")
     async def incident(request: Request, number: str) -> Response:
         """Return one incident with alerts, timeline and deliveries."""
-        detail = await service.incident(_number(number), members=_whole(request, "alerts", 200))
+        detail = await service.incident(
+            incident_number(number), members=whole_number(request, "alerts", 200)
+        )
         return Response(_encode(detail), media_type=JSON)
 
     @router.post("/v1/incidents/{number}/ack")
     async def ack(request: Request, number: str) -> Response:
         """Record who takes care of it: {"by": "ana"}."""
-        _may_respond(request, tokens)
-        by = _acting(request, _who(await read_body(request, 65_536)))
-        changed = await service.ack(_number(number), by=by, via="api")
+        require_respond(request, tokens)
+        by = acting(request, _who(await read_body(request, 65_536)))
+        changed = await service.ack(incident_number(number), by=by, via="api")
         return Response(_encode(changed), media_type=JSON)
 
     @router.delete("/v1/incidents/{number}/ack")
     async def unack(request: Request, number: str) -> Response:
         """Record that nobody takes care of it any more: ?by=ana."""
-        _may_respond(request, tokens)
-        by = _acting(request, request.query_params.get("by", "").strip()[:64] or "api")
-        changed = await service.unack(_number(number), by=by, via="api")
+        require_respond(request, tokens)
+        by = acting(request, request.query_params.get("by", "").strip()[:64] or "api")
+        changed = await service.unack(incident_number(number), by=by, via="api")
         return Response(_encode(changed), media_type=JSON)
 
 
@@ -229,20 +232,20 @@ def _add_regrouping(router: APIRouter, service: AlertService, tokens: Tokens) ->
     @router.post("/v1/incidents/{number}/merge")
     async def merge(request: Request, number: str) -> Response:
         """Make it part of another incident: {"into": 7, "by": "ana"}; returns that one."""
-        _may_respond(request, tokens)
-        asked = _said(await read_body(request, 65_536), Merging)
+        require_respond(request, tokens)
+        asked = said_as(await read_body(request, 65_536), Merging)
         changed = await service.merge(
-            _number(number), asked.into, by=_acting(request, asked.by), via="api"
+            incident_number(number), asked.into, by=acting(request, asked.by), via="api"
         )
         return Response(_encode(changed), media_type=JSON)
 
     @router.post("/v1/incidents/{number}/split")
     async def split(request: Request, number: str) -> Response:
         """Make a new incident of some of its alerts: {"alerts": ["5fad..."], "by": "ana"}."""
-        _may_respond(request, tokens)
-        asked = _said(await read_body(request, 1_048_576), Splitting)
+        require_respond(request, tokens)
+        asked = said_as(await read_body(request, 1_048_576), Splitting)
         changed = await service.split(
-            _number(number), asked.alerts, by=_acting(request, asked.by), via="api"
+            incident_number(number), asked.alerts, by=acting(request, asked.by), via="api"
         )
         return Response(_encode(changed), media_type=JSON)
 
@@ -297,13 +300,14 @@ def sse(event: ServiceEvent) -> bytes:
     return b"event: incident\ndata: " + _encode(event) + b"\n\n"
 
 
-def _acting(request: Request, said: str) -> str:
+def acting(request: Request, said: str) -> str:
     """Return who acts: who is signed in; a program says for whom it speaks."""
     caller = caller_of(request)
     return said if caller is None or caller.via == "api" else caller.name
 
 
-def _may_respond(request: Request, tokens: Tokens) -> None:
+def require_respond(request: Request, tokens: Tokens) -> None:
+    """Raise UnauthorizedError unless the request may change incidents."""
     if is_guarded(request):
         return  # the gate has seen to it
     local = request.client is not None and request.client.host in LOOPBACK
@@ -325,7 +329,8 @@ def _who(body: bytes) -> str:
 _T = TypeVar("_T")
 
 
-def _said(body: bytes, form: type[_T]) -> _T:
+def said_as(body: bytes, form: type[_T]) -> _T:
+    """Read a body in its form; raises MalformedBodyError."""
     try:
         return msgspec.json.decode(body or b"{}", type=form)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -333,14 +338,18 @@ def _said(body: bytes, form: type[_T]) -> _T:
         raise MalformedBodyError(f"the body cannot be read: {error}; send {fields}") from error
 
 
-def _number(text: str) -> int:
+def incident_number(text: str) -> int:
+    """Read 7 or INC-7; raises IncidentUnknownError."""
     digits = text.upper().removeprefix("INC-")
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 15:  # noqa: PLR2004 - SQLite's
         raise IncidentUnknownError(f"there is no incident {text}")
     return int(digits)
 
 
-def _whole(request: Request, name: str, default: int, *, most: int = MOST, least: int = 1) -> int:
+def whole_number(
+    request: Request, name: str, default: int, *, most: int = MOST, least: int = 1
+) -> int:
+    """Read a parameter; raises ParameterError."""
     text = request.query_params.get(name)
     if text is None:
         return default

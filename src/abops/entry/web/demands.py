@@ -19,7 +19,7 @@ _ADMIN: Final = re.compile(r"/(v1/)?(users|tokens|audit)(/.*)?")
 _ANYBODY: Final = re.compile(r"/logout|/preferences/[a-z]+|/api/dashboards/[^/]+/query")
 """Asked with POST, though nothing of the platform changes."""
 _RESPOND: Final = re.compile(
-    r"/(v1/)?incidents/[^/]+/(ack|unack|note|notes|assign|silence|resolve|label)"
+    r"/(v1/)?incidents/[^/]+/(ack|unack|note|notes|assign|silence|resolve|noise|label)"
     r"|/(v1/)?silences(/.*)?|/v1/train"
 )
 _OPERATE: Final = re.compile(r"/(v1/)?incidents/[^/]+/(merge|split)|/(v1/)?windows(/.*)?")
