@@ -24,6 +24,7 @@ from abops.alerts.service.access import Access
 from abops.alerts.service.callbacks import Callbacks
 from abops.alerts.service.polling import Polling
 from abops.entry.web.access import AccessPages
+from abops.entry.web.actions_api import actions_router
 from abops.entry.web.alerts_api import STATUS, Tokens, alerts_router
 from abops.entry.web.assets import Assets
 from abops.entry.web.callbacks import callbacks_router
@@ -33,6 +34,7 @@ from abops.entry.web.gate import Gate, Refuse
 from abops.entry.web.guard import HEADERS, Guard
 from abops.entry.web.observe import STATUS as OBSERVE_STATUS
 from abops.entry.web.observe import Sources, observe
+from abops.entry.web.intake_api import intake_router
 from abops.entry.web.pages import Pages
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.entry.web.statistics import statistics_router
@@ -120,6 +122,8 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         lifespan=lifespan,
     )
     app.include_router(alerts_router(service))
+    app.include_router(intake_router(service))
+    app.include_router(actions_router(service))
     app.include_router(callbacks_router(service, callbacks))
     app.include_router(console_router(service, pages, Runbooks(runbooks)))
     app.include_router(observe(pages, sources or Sources()))
