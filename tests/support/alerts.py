@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import msgspec
+import pytest
 
 from abops.alerts.model import (
     Channel,
@@ -32,6 +33,7 @@ from support.servers import Server, answers, free_port, running
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "ingest-token-of-the-tests"  # noqa: S105 - guards a test's own server
+RESPOND = "respond-token-of-the-tests"  # the same
 PROMPT = ServiceSettings(resolve_after_s=0.2, update_every_s=0.1)
 ROUTES = (
     ('severity="critical", category="security"', ("page", "chat", "tg")),
@@ -142,6 +144,17 @@ async def told(service: AlertService, number: int, *kinds: tuple[str, str]) -> I
     return await service.incident(number)
 
 
+class _Tokens(httpx2.Auth):
+    """Shows whoever takes alerts the one token and everybody else the other."""
+
+    def auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        taken = request.method == "POST" and "incidents" not in request.url.path
+        request.headers["Authorization"] = f"Bearer {TOKEN if taken else RESPOND}"
+        yield request
+
+
 @dataclass
 class Process:
     """The service as its own process."""
@@ -162,10 +175,15 @@ def a_process(channels: Channels, folder: Path, *options: str) -> Iterator[Proce
     argv: list[str | Path] = [Path(sys.executable).with_name("abops"), "alerts", "serve"]
     argv += ["--inventory", ROOT / "platform.yaml", "--env", "local", "--port", str(port)]
     argv += ["--data-dir", folder / "data", "--endpoints", endpoints, *options]
+    shown = channels.folder / "secrets" / "respond"
+    shown.write_text(RESPOND)
     url = f"http://127.0.0.1:{port}"
-    with running(
-        argv, port=port, log=folder / "log", ready=lambda: answers(f"{url}/readyz")
-    ) as server:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        with httpx2.Client(base_url=url, headers=headers, trust_env=False) as client:
-            yield Process(server, client)
+    with (
+        running(
+            argv, port=port, log=folder / "log", ready=lambda: answers(f"{url}/readyz")
+        ) as server,
+        httpx2.Client(base_url=url, auth=_Tokens(), trust_env=False) as client,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        environment.setenv("ABOPS_ALERTS_TOKEN_FILE", str(shown))
+        yield Process(server, client)

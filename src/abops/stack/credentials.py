@@ -47,6 +47,8 @@ KINDS: Mapping[str, Callable[[], str]] = {
     "bot-token": _telegram_token,
     "api-secret": _password,
     "ingest": _password,
+    "read": _password,
+    "respond": _password,
     "slack": _slack_token,
     "slack-webhook-path": _webhook_path,
     "slack-sign": lambda: secrets.token_hex(16),

@@ -76,7 +76,7 @@ def set_the_scene(clock: Clock, *, report: Callable[[PartStatus], None]) -> Scen
     site = load_site(layout)
     observers = Observers(
         Prometheus(site.url("prometheus")),
-        AlertsApi(site.url("alerts")),
+        AlertsApi(site.url("alerts"), token=site.secret("respond")),
         Inbox(site.url("channels-inbox")),
     )
     return Scene(site, observers, Injector(layout, FaultPanel(site.url("control"))))

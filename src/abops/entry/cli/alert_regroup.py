@@ -2,7 +2,7 @@
 
 import click
 
-from abops.entry.cli.local import service_option
+from abops.entry.cli.local import alerts_api, service_option
 
 
 @click.command()
@@ -12,9 +12,7 @@ from abops.entry.cli.local import service_option
 @service_option
 def merge(number: int, into: int, by: str, service: str) -> None:
     """Make incident NUMBER part of incident INTO; the correlator learns from it."""
-    from abops.clients.alerts_api import AlertsApi
-
-    changed = AlertsApi(service).merge(number, into, by=by)
+    changed = alerts_api(service).merge(number, into, by=by)
     click.echo(f"INC-{number} is part of INC-{into}, which has {changed['alerts']} alerts now")
 
 
@@ -28,7 +26,5 @@ def split(number: int, alerts: tuple[str, ...], by: str, service: str) -> None:
 
     `abops alerts show NUMBER --output json` lists the fingerprints.
     """
-    from abops.clients.alerts_api import AlertsApi
-
-    changed = AlertsApi(service).split(number, alerts, by=by)
+    changed = alerts_api(service).split(number, alerts, by=by)
     click.echo(f"INC-{changed['number']} has {changed['alerts']} of the alerts of INC-{number} now")

@@ -11,6 +11,7 @@ from abops.alerts.route.from_inventory import routing_of
 from abops.alerts.route.tree import decide
 from abops.clients.alertmanager import Alertmanager
 from abops.clients.alerts_api import AlertsApi
+from abops.entry.cli.local import alerts_api
 from abops.inventory.load import load_inventory
 from abops.kernel.clock import SystemClock
 from abops.kernel.errors import OpsError
@@ -39,7 +40,7 @@ def fire_test(
         "team": next(iter(routing.teams)),
     }
     expected = decide(routing, labels).channels
-    api = AlertsApi(service)
+    api = alerts_api(service)
     api.incidents(limit=1)  # says at once when the service is not there
     begun = SystemClock().now()
     _put(alertmanager, labels, begun, begun + timedelta(seconds=wait + 60))

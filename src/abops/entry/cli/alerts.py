@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
+from abops.entry.cli.alert_access import token, user
 from abops.entry.cli.alert_regroup import merge, split
-from abops.entry.cli.local import service_option
+from abops.entry.cli.local import alerts_api, service_option
 from abops.entry.cli.output import output_option, show
 
 ALERTMANAGER = "http://127.0.0.1:9093"
@@ -29,6 +30,8 @@ def group() -> None:
 
 group.add_command(merge)
 group.add_command(split)
+group.add_command(token)
+group.add_command(user)
 
 
 @group.command()
@@ -65,6 +68,12 @@ group.add_command(split)
     default=None,
     help="Whether anybody in the chats may press the buttons. Default: in `local` only.",
 )
+@click.option(
+    "--trust-proxy",
+    multiple=True,
+    metavar="CIDR",
+    help="Believe X-Forwarded-User from these addresses, and only from them. Repeatable.",
+)
 @click.option("--inbox-url", help="Where the channel servers show what they received.")
 @click.option("--prometheus", help="Address of Prometheus: for boards, objectives, coverage.")
 @click.option("--jaeger", help="Address of Jaeger's query API: for traces.")
@@ -83,9 +92,7 @@ def serve(**options: Any) -> None:  # noqa: ANN401 - click's own
 @output_option
 def list_incidents(state: str | None, limit: int, service: str, output: str) -> None:
     """List incidents: unresolved ones first, then the newest."""
-    from abops.clients.alerts_api import AlertsApi
-
-    found = AlertsApi(service).incidents(state=state, limit=limit)
+    found = alerts_api(service).incidents(state=state, limit=limit)
     columns = ("number", "state", "severity", "service", "env", "title", "alerts", "firing")
     if output == "json":
         show(found, output)
@@ -100,9 +107,7 @@ def list_incidents(state: str | None, limit: int, service: str, output: str) -> 
 @output_option
 def show_incident(number: int, service: str, output: str) -> None:
     """Show one incident: its alerts, what happened, who was told."""
-    from abops.clients.alerts_api import AlertsApi
-
-    detail = AlertsApi(service).incident(number)
+    detail = alerts_api(service).incident(number)
     if output == "json":
         show([detail], output)
         return
@@ -124,9 +129,7 @@ def show_incident(number: int, service: str, output: str) -> None:
 @service_option
 def ack(number: int, by: str, service: str) -> None:
     """Acknowledge incident NUMBER: you take care of it, and the channels are told."""
-    from abops.clients.alerts_api import AlertsApi
-
-    changed = AlertsApi(service).ack(number, by=by)
+    changed = alerts_api(service).ack(number, by=by)
     click.echo(f"INC-{number} is {changed['state']}: {changed['acked_by']} takes care of it")
 
 
@@ -136,9 +139,7 @@ def ack(number: int, by: str, service: str) -> None:
 @service_option
 def unack(number: int, by: str, service: str) -> None:
     """Take the acknowledgement of incident NUMBER back: it is open, and who pages rings again."""
-    from abops.clients.alerts_api import AlertsApi
-
-    changed = AlertsApi(service).unack(number, by=by)
+    changed = alerts_api(service).unack(number, by=by)
     click.echo(f"INC-{number} is {changed['state']}: nobody takes care of it")
 
 

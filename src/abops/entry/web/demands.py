@@ -22,7 +22,7 @@ _RESPOND: Final = re.compile(
     r"/(v1/)?incidents/[^/]+/(ack|unack|note|notes|assign|silence|resolve|noise|label)"
     r"|/(v1/)?silences(/.*)?|/v1/train"
 )
-_OPERATE: Final = re.compile(r"/(v1/)?incidents/[^/]+/(merge|split)|/(v1/)?windows(/.*)?")
+_OPERATE: Final = re.compile(r"/v1/train|/(v1/)?incidents/[^/]+/(merge|split)|/(v1/)?windows(/.*)?")
 
 
 def is_open(path: str) -> bool:

@@ -1,15 +1,19 @@
 """Running the alert service: from options to a process that listens."""
 
+import sys
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 import uvicorn
 
+from abops.alerts.access.proxy import networks_of
 from abops.alerts.model import Endpoints, ServiceConfig, ServiceSettings
 from abops.alerts.rootcause.live import platform_edges
 from abops.alerts.route.from_inventory import routing_of
 from abops.alerts.service import AlertService
+from abops.alerts.service.access import Access
 from abops.entry.web.app import create_app
 from abops.entry.web.observe import Sources
 from abops.inventory.load import load_inventory
@@ -18,6 +22,7 @@ from abops.kernel.errors import OpsError
 from abops.kernel.quantities import parse_duration
 
 KEEP_ALIVE_S: Final = 75
+_log = structlog.get_logger()
 STOP_WITHIN_S: Final = 3
 """Seconds for open streams: a browser that shows incidents must not hold up a restart."""
 
@@ -48,6 +53,7 @@ class Options(msgspec.Struct, frozen=True):
     logs: str | None = None
     telegram: str = "webhook"
     allow_unlinked: bool | None = None
+    trust_proxy: tuple[str, ...] = ()
 
 
 def run(options: Options) -> None:
@@ -60,12 +66,16 @@ def run(options: Options) -> None:
         logs=options.logs,
     )
     service = AlertService(config_of(options))
+    access = Access(options.data_dir)
+    _greet(access, service.config.endpoints.service_url)
     app = create_app(
         service,
         inbox_url=options.inbox_url,
         sources=sources,
         allow_unlinked=options.allow_unlinked,
         poll_telegram=options.telegram == "poll",
+        access=access,
+        proxies=networks_of(options.trust_proxy),
     )
     uvicorn.run(
         app,
@@ -73,9 +83,26 @@ def run(options: Options) -> None:
         port=options.port,
         access_log=False,
         log_level="warning",
+        proxy_headers=False,  # whom a proxy vouches for is decided at the gate
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
+
+
+def _greet(access: Access, url: str) -> None:
+    """As long as nobody administers: write the link that makes the first admin.
+
+    A terminal shows the link; a log is told only where it is.
+    """
+    access.open()
+    path = access.first_link(url)
+    access.close()
+    if path is None:
+        return
+    if sys.stdout.isatty():
+        sys.stdout.write(f"The first admin signs in here, once:\n{path.read_text()}\n")
+    else:
+        _log.info("nobody administers yet; the first admin's link is in a file", file=str(path))
 
 
 def config_of(options: Options) -> ServiceConfig:
