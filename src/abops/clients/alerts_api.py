@@ -3,7 +3,7 @@
 Answers are given as plain documents: what they mean is known to those who ask.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -87,6 +87,34 @@ class AlertsApi:
         path = f"/v1/incidents/{number}/split"
         changed: dict[str, Any] = self._ask("POST", path, json={"alerts": list(alerts), "by": by})
         return changed
+
+    def silences(self) -> list[dict[str, Any]]:
+        """Return the silences that have not ended."""
+        found: list[dict[str, Any]] = self._ask("GET", "/v1/silences")
+        return found
+
+    def add_silence(self, silence: Mapping[str, object]) -> dict[str, Any]:
+        """Silence what matches; return its number as `id`."""
+        made: dict[str, Any] = self._ask("POST", "/v1/silences", json=dict(silence))
+        return made
+
+    def end_silence(self, number: int, *, by: str) -> None:
+        """End a silence now."""
+        self._ask("DELETE", f"/v1/silences/{number}", params={"by": by})
+
+    def windows(self) -> list[dict[str, Any]]:
+        """Return the maintenance windows that are open or may yet open."""
+        found: list[dict[str, Any]] = self._ask("GET", "/v1/windows")
+        return found
+
+    def add_window(self, window: Mapping[str, object]) -> dict[str, Any]:
+        """Plan a window; return its number as `id`."""
+        made: dict[str, Any] = self._ask("POST", "/v1/windows", json=dict(window))
+        return made
+
+    def end_window(self, number: int, *, by: str) -> None:
+        """End a window and its repetitions now."""
+        self._ask("DELETE", f"/v1/windows/{number}", params={"by": by})
 
     def _ask(self, method: str, path: str, **values: Any) -> Any:  # noqa: ANN401 - JSON
         try:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from abops.entry.cli.alert_access import token, user
+from abops.entry.cli.alert_duty import maintenance, silence, simulate
 from abops.entry.cli.alert_regroup import merge, split
 from abops.entry.cli.local import alerts_api, service_option
 from abops.entry.cli.output import output_option, show
@@ -28,7 +29,10 @@ def group() -> None:
     """Incidents: serve, list, acknowledge, fire a test alert."""
 
 
+group.add_command(maintenance)
 group.add_command(merge)
+group.add_command(silence)
+group.add_command(simulate)
 group.add_command(split)
 group.add_command(token)
 group.add_command(user)

@@ -31,6 +31,8 @@ from abops.entry.web.callbacks import callbacks_router
 from abops.entry.web.console import NotLocalError, console_router
 from abops.entry.web.forms import FormTooLargeError, wants_values
 from abops.entry.web.gate import Gate, Refuse
+from abops.entry.web.duty_api import STATUS as DUTY_STATUS
+from abops.entry.web.duty_api import duty_router
 from abops.entry.web.guard import HEADERS, Guard
 from abops.entry.web.observe import STATUS as OBSERVE_STATUS
 from abops.entry.web.observe import Sources, observe
@@ -63,6 +65,7 @@ class BrokenPageError(OpsError):
 STATUS_OF: Final[dict[type[OpsError], int]] = {
     **STATUS,
     **OBSERVE_STATUS,
+    **DUTY_STATUS,
     RunbookMissingError: 404,
     NotLocalError: 403,
     FormTooLargeError: 413,
@@ -125,6 +128,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
     app.include_router(intake_router(service))
     app.include_router(actions_router(service))
     app.include_router(callbacks_router(service, callbacks))
+    app.include_router(duty_router(service))
     app.include_router(console_router(service, pages, Runbooks(runbooks)))
     app.include_router(observe(pages, sources or Sources()))
     app.include_router(statistics_router(service, pages))
