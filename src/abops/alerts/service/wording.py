@@ -62,7 +62,10 @@ def reply(incident: IncidentSummary, kind: str) -> str:
     if kind == "unack":
         return f"{mark} INC-{incident.number} is open again: nobody takes care of it."
     if kind == "escalate":
-        return f"{mark} INC-{incident.number}: nobody has taken it; escalated to level {incident.level}."
+        return (
+            f"{mark} INC-{incident.number}: nobody has taken it;"
+            f" escalated to level {incident.level}."
+        )
     if kind == "remind":
         return f"{mark} INC-{incident.number} is still open: nobody has taken it."
     return f"✅ INC-{incident.number} is resolved: nothing fires any more."
@@ -74,7 +77,7 @@ def digest(detail: IncidentDetail, say: Say) -> str:
     heads = {
         "first": f"🌪 A storm began (INC-{number}): {say.alerts:,} alerts so far.",
         "digest": f"🌪 {say.alerts:,} more alerts, {say.told.alerts:,} in all (INC-{number}).",
-        "over": f"🌤 The storm is over (INC-{number}): {say.alerts:,} more alerts,"
+        "over": f"🌤 The storm is over (INC-{number}): {say.alerts:,} more alerts since,"
         f" {say.told.alerts:,} in all, {detail.summary.firing:,} still fire.",
     }
     lines = [heads.get(say.what, say.reason), *(f"• {line}" for line in _alert_lines(detail))]

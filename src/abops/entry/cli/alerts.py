@@ -9,6 +9,7 @@ import click
 from abops.entry.cli.alert_access import token, user
 from abops.entry.cli.alert_duty import maintenance, silence, simulate
 from abops.entry.cli.alert_regroup import merge, split
+from abops.entry.cli.alert_simulate import simulate
 from abops.entry.cli.local import alerts_api, service_option
 from abops.entry.cli.output import output_option, show
 
@@ -31,6 +32,7 @@ def group() -> None:
 
 group.add_command(maintenance)
 group.add_command(merge)
+group.add_command(simulate)
 group.add_command(silence)
 group.add_command(simulate)
 group.add_command(split)
