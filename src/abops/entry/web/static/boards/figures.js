@@ -112,7 +112,7 @@ function tick(share) {
 export class BarGauge {
   constructor(body, settings) {
     this.settings = settings;
-    this.place = body.appendChild(element("ul", { class: "bars" }));
+    this.place = body.appendChild(element("ul", { class: "bars", tabindex: "0" }));
   }
 
   draw(answer) {
