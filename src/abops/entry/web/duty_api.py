@@ -8,8 +8,9 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import Meta, Struct
 
+from abops.alerts.route.matcher import MatcherSyntaxError
 from abops.alerts.route.oncall import next_handover, on_call
-from abops.alerts.route.window import Schedule
+from abops.alerts.route.window import Schedule, ScheduleError
 from abops.alerts.service import AlertService
 from abops.alerts.service.hush import SilenceError, SilenceUnknownError
 from abops.alerts.store.duty import SilenceRow
@@ -29,7 +30,12 @@ from abops.kernel.errors import OpsError
 
 BODY_BYTES: Final = 65_536
 RESPONDERS_LONGEST_S: Final = 8 * 3_600
-STATUS: Final[dict[type[OpsError], int]] = {SilenceError: 400, SilenceUnknownError: 404}
+STATUS: Final[dict[type[OpsError], int]] = {
+    MatcherSyntaxError: 400,
+    ScheduleError: 400,
+    SilenceError: 400,
+    SilenceUnknownError: 404,
+}
 _encode = msgspec.json.Encoder(order="deterministic").encode
 Name = Annotated[str, Meta(max_length=64)]
 Words = Annotated[str, Meta(min_length=1, max_length=4_000)]
