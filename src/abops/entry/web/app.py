@@ -40,6 +40,7 @@ from abops.entry.web.intake_api import intake_router
 from abops.entry.web.pages import Pages
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.entry.web.statistics import statistics_router
+from abops.entry.web.storms import storms_router
 from abops.kernel.clock import Clock, SystemClock
 from abops.kernel.errors import OpsError
 
@@ -131,6 +132,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
     app.include_router(duty_router(service))
     app.include_router(console_router(service, pages, Runbooks(runbooks)))
     app.include_router(observe(pages, sources or Sources()))
+    app.include_router(storms_router(service, pages))
     app.include_router(statistics_router(service, pages))
 
     @app.get("/static/{version}/{name:path}", include_in_schema=False)
