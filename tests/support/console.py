@@ -28,6 +28,7 @@ from abops.alerts.model import (
     TimelineEntry,
 )
 from abops.alerts.service import AlertService
+from abops.alerts.service.figures import SimilarIncident
 from abops.alerts.service.memory import IncidentUnknownError
 from abops.kernel.clock import Clock, SystemClock
 
@@ -178,6 +179,12 @@ class MemoryService(AlertService):
             timeline = (*detail.timeline, entry)
             self.put(replace(detail, summary=summary, timeline=timeline), "unacked")
         return self.details[number].summary
+
+    async def similar(
+        self,
+        detail: IncidentDetail,  # noqa: ARG002 - the service's question
+    ) -> tuple[SimilarIncident, ...]:
+        return ()
 
     def put(self, detail: IncidentDetail, kind: EventKind = "opened") -> None:
         """Add or replace an incident and tell who listens."""

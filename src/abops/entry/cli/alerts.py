@@ -8,6 +8,7 @@ import click
 
 from abops.entry.cli.alert_access import token, user
 from abops.entry.cli.alert_duty import maintenance, silence, simulate
+from abops.entry.cli.alert_learning import fatigue, train
 from abops.entry.cli.alert_regroup import merge, split
 from abops.entry.cli.alert_simulate import simulate
 from abops.entry.cli.local import alerts_api, service_option
@@ -36,6 +37,7 @@ group.add_command(simulate)
 group.add_command(silence)
 group.add_command(simulate)
 group.add_command(split)
+group.add_command(train)
 group.add_command(token)
 group.add_command(user)
 
@@ -236,6 +238,9 @@ def check_routes(**options: Any) -> None:  # noqa: ANN401 - click's own
 @group.group()
 def report() -> None:
     """Reports on what happened."""
+
+
+report.add_command(fatigue)
 
 
 @report.command()

@@ -67,6 +67,7 @@ def _add_incidents(
             timeline=story.with_gaps(detail.timeline),
             runbook=_runbook(runbooks, detail, why),
             picture=picture_of(detail, service.config.calls),
+            similar=await service.similar(detail),
         )
 
 
