@@ -34,9 +34,10 @@ from abops.entry.web.gate import Gate, Refuse
 from abops.entry.web.duty_api import STATUS as DUTY_STATUS
 from abops.entry.web.duty_api import duty_router
 from abops.entry.web.guard import HEADERS, Guard
+from abops.entry.web.intake_api import intake_router
 from abops.entry.web.observe import STATUS as OBSERVE_STATUS
 from abops.entry.web.observe import Sources, observe
-from abops.entry.web.intake_api import intake_router
+from abops.entry.web.openapi import describe
 from abops.entry.web.pages import Pages
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.entry.web.statistics import statistics_router
@@ -140,6 +141,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         found = assets.response(version, name, request.headers)
         return found or PlainTextResponse("not found\n", 404)
 
+    describe(app)
     answer = _answer_errors(app, pages)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_ABOVE, compresslevel=COMPRESS_LEVEL)
     if access:

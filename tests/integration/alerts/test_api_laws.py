@@ -1,0 +1,140 @@
+"""Whatever is sent to the API, it answers as its own description says, and never with a 5xx."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx2
+import msgspec
+import pytest
+import uvicorn
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from abops.alerts.model import Endpoints, ServiceConfig
+from abops.alerts.service import AlertService
+from abops.alerts.service.access import Access
+from abops.entry.web.app import create_app
+from abops.entry.web.openapi import OPERATIONS, Operation, Refusal
+from support.alerts import PROMPT, TOKEN, a_body, a_routing, an_alert
+from support.from_schema import almost
+from support.servers import free_port
+
+RESPOND = "respond-token-of-the-tests"
+TRIED = [key for key, o in OPERATIONS.items() if o.media == "application/json"]
+
+
+@dataclass
+class Api:
+    client: httpx2.Client
+    document: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("api")
+    for name, secret in [("ingest", TOKEN), ("respond", RESPOND), ("slack", "x")]:
+        (folder / name).write_text(secret)
+    # Nobody listens where messages would go: what is told is another test's matter.
+    nobody = f"http://127.0.0.1:{free_port()}"
+    endpoints = Endpoints(
+        slack_api_url=f"{nobody}/api/",
+        pagerduty_url=nobody,
+        telegram_url=nobody,
+        smtp_host="127.0.0.1",
+        smtp_port=free_port(),
+        secrets_dir=str(folder),
+    )
+    config = ServiceConfig("local", a_routing(), folder / "data", endpoints, PROMPT)
+    app = create_app(AlertService(config), access=Access(config.data_dir))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=free_port(), log_config=None, timeout_graceful_shutdown=1)
+    )
+    thread = Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    try:
+        with httpx2.Client(
+            base_url=f"http://127.0.0.1:{server.config.port}", trust_env=False, timeout=20
+        ) as client:
+            while not server.started:
+                thread.join(0.02)
+                assert thread.is_alive()
+            firing = [an_alert(f"A{n}", service=f"s{n}") for n in range(5)]
+            taken = client.post("/v1/alertmanager", content=a_body(*firing), headers=bearer(TOKEN))
+            assert 200 == taken.status_code
+            document = client.get("/v1/openapi.json", headers=bearer(RESPOND)).json()
+            yield Api(client, document)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_every_operation_of_the_table_is_served(api: Api) -> None:
+    missing = [(m, p) for m, p in OPERATIONS if m not in api.document["paths"].get(p, {})]
+    assert [] == missing
+    scopes = {o.scope for o in OPERATIONS.values()}
+    assert {"", "ingest", "read", "respond"} == scopes
+
+
+def conforms(answer: httpx2.Response, operation: Operation, path: str) -> None:
+    """Raise unless the answer is one that the description promises."""
+    promised = {200, *operation.refusals}
+    assert answer.status_code in promised, (answer.status_code, answer.text)
+    assert answer.status_code < 500 or path == "/readyz", answer.text
+    if path.startswith("/v1/callbacks"):
+        return
+    if answer.status_code == 200:
+        msgspec.json.decode(answer.content, type=operation.answer or Any)
+    else:
+        said = msgspec.json.decode(answer.content, type=Refusal)
+        assert said.error
+        assert said.hint
+
+
+@pytest.mark.parametrize(("method", "path"), TRIED)
+def test_whatever_is_sent_the_answer_is_as_described(api: Api, method: str, path: str) -> None:
+    operation = OPERATIONS[method, path]
+    described = api.document["paths"][path][method]
+    components = api.document["components"]["schemas"]
+    bodies: st.SearchStrategy[bytes] = st.binary(max_size=60)
+    if "requestBody" in described:
+        schema = described["requestBody"]["content"]["application/json"]["schema"]
+        bodies |= almost(schema, components).map(lambda value: json.dumps(value).encode())
+    numbers = st.sampled_from(["1", "2", "INC-3", "inc-4", "99", "0"]) | st.text(
+        min_size=1, max_size=6
+    ).filter(lambda text: not set(text) & set("/\\") and text not in (".", ".."))
+    queries = st.dictionaries(
+        st.sampled_from([*operation.query, "other"]),
+        st.text(max_size=8) | st.integers(-(2**70), 2**70).map(str),
+        max_size=3,
+    )
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(body=bodies, number=numbers, query=queries)
+    def law(body: bytes, number: str, query: dict[str, str]) -> None:
+        url = path.replace("{number}", quote(number.encode("utf-8", "replace"), safe=""))
+        asked = urlencode({k: v.encode("utf-8", "replace") for k, v in query.items()})
+        answer = api.client.request(
+            method,
+            f"{url}?{asked}",
+            content=body if method == "post" else None,
+            headers=bearer(TOKEN if operation.scope == "ingest" else RESPOND),
+        )
+        conforms(answer, operation, path)
+
+    law()
+
+
+@pytest.mark.parametrize(("method", "path"), [k for k in TRIED if OPERATIONS[k].scope])
+def test_without_a_token_every_scoped_route_refuses(api: Api, method: str, path: str) -> None:
+    answer = api.client.request(method, path.replace("{number}", "1"))
+    assert 401 == answer.status_code
+    conforms(answer, OPERATIONS[method, path], path)
