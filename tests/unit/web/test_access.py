@@ -344,3 +344,14 @@ def test_the_first_admins_link_is_in_a_file_for_its_owner_only(
     assert not path.exists()
     assert access.first_link(URL) is None
     access.close()
+
+
+def test_who_is_invited_is_listed_and_takes_the_role_that_they_have_by_then(
+    access: Access,
+) -> None:
+    secret = access.invite("iris", "admin", BY)
+    access.change_role("iris", "viewer", BY)
+    assert ("viewer", False) == next(
+        (one.role, one.has_password) for one in access.people() if one.name == "iris"
+    )
+    assert "viewer" == access.accept(secret, PASSWORD).caller.role

@@ -135,10 +135,11 @@ class Access:
 
     # Invitations
 
-    def invite(self, name: str, role: str | None, by: Actor) -> str:
+    def invite(self, name: str, role: str | None, by: Actor, *, listed: bool = True) -> str:
         """Return the secret of a link that lets NAME choose a password; it opens once, for a day.
 
-        Without a role a known person keeps theirs; somebody new becomes a viewer.
+        Without a role a known person keeps theirs; somebody new becomes a viewer. Who is
+        `listed` is there at once, so that a proxy may vouch for them before they have a password.
         """
         people.check_name(name)
         known = self._read(lambda c: rows.person(c, name))
@@ -149,6 +150,8 @@ class Access:
 
         def add(connection: Connection) -> None:
             span = (now, now + people.INVITATION_S)
+            if listed and known is None:
+                rows.put_person(connection, name, at=now, role=role)
             rows.add_invitation(connection, secrets.digest_of(drawn), name, role, span)
             self._note(connection, by, "invite", f"{name} as {role}")
 
@@ -173,10 +176,12 @@ class Access:
             if not rows.use_invitation(connection, secrets.digest_of(secret), now):
                 raise InvitationError
             rows.end_sessions(connection, name=name)
-            values = {"role": role, "password": hashed, "failures": 0}
+            invited = rows.person(connection, name)
+            actual = invited[0].role if invited else role  # an admin may have changed it since
+            values = {"role": actual, "password": hashed, "failures": 0}
             rows.put_person(connection, name, at=now, locked_until=None, disabled_at=None, **values)
             self._note(connection, Actor(name, "console"), "accept invitation", name)
-            return self._begin(connection, Person(name, role), now)
+            return self._begin(connection, Person(name, actual), now)
 
         signed = self._write(use)
         (self.folder / FIRST_LINK).unlink(missing_ok=True)
@@ -186,7 +191,7 @@ class Access:
         """Write the link of the first admin to a file; None when somebody administers already."""
         if self._read(rows.anyone_administers):
             return None
-        secret = self.invite(FIRST_ADMIN, "admin", Actor("service", "start"))
+        secret = self.invite(FIRST_ADMIN, "admin", Actor("service", "start"), listed=False)
         path = self.folder / FIRST_LINK
         write_atomic(path, f"{link(url, secret)}\n", mode=0o600)
         return path

@@ -18,6 +18,7 @@ from abops.entry.cli.output import output_option, show
 from abops.kernel.errors import UsageError
 
 if TYPE_CHECKING:
+    from abops.alerts.access.person import Person
     from abops.alerts.model import Actor
     from abops.alerts.service.access import Access
 
@@ -91,7 +92,7 @@ def list_people(data_dir: Path | None, output: str) -> None:
             {
                 "name": one.name,
                 "role": one.role,
-                "state": "out" if one.disabled_at else "may sign in",
+                "state": _state(one),
                 "since": _moment(one.created_at),
             }
             for one in access.people()
@@ -177,6 +178,12 @@ def revoke(name: str, data_dir: Path | None) -> None:
     with _opened(data_dir) as access:
         access.revoke(name, _me())
     click.echo(f"{name} opens nothing any more")
+
+
+def _state(one: "Person") -> str:
+    if one.disabled_at:
+        return "out"
+    return "may sign in" if one.has_password else "invited"
 
 
 def _moment(seconds: float | None) -> str:
