@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abops.stack.keeper import PartStatus
+    from abops.stack.layout import Layout
 
 MARKS = {"ready": "✓", "done": "✓", "failed": "●", "restarting": "▲", "waiting": "▲"}
 MARKS |= {"starting": "○", "stopped": "○", "missing": "○", "dead": "●", "unsupervised": "▲"}
@@ -62,6 +63,15 @@ def up(*, free_ports: bool, logs: bool | None, output: str) -> None:
         )
     console = next((s.url for s in statuses if s.part == "alerts"), "")
     click.echo(f"up after {took}; console {console}; break something: abops demo", err=True)
+    _say_how_to_sign_in(layout)
+
+
+def _say_how_to_sign_in(layout: "Layout") -> None:
+    link = layout.data / "alerts" / "first-admin-link"
+    if link.is_file():
+        click.echo(f"sign in: nobody has yet; the first admin's link is in {link}", err=True)
+    else:
+        click.echo("sign in: another link comes from abops alerts user invite NAME", err=True)
 
 
 @group.command()
