@@ -431,3 +431,5 @@ class ServiceConfig(Struct, frozen=True):
     """Which part calls which, by name: what a likely cause is followed along."""
     alertmanager_url: str | None = None
     """Where to compare notes. None: only what arrives is known."""
+    name: str = "abops"
+    """What the platform is called, in letters."""

@@ -31,6 +31,7 @@ from abops.alerts.service.expiry import Expiry
 from abops.alerts.service.figures import Figures
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.intake import Intake
+from abops.alerts.service.letters import Letters
 from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.quieting import Quieting
 from abops.alerts.service.regrouping import Regrouping
@@ -66,6 +67,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         self._expiry = Expiry()
         self._causes = Causes(config, self._vault, self._incidents)
         self._scoring = Scoring(self._vault, self._incidents, self.clock)
+        self._letters = Letters(config, self._vault, self.clock, self.weekly)
         self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,6 +88,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
             asyncio.create_task(self._every(TICK_S, self._tick)),
             asyncio.create_task(self._causes.run()),
             asyncio.create_task(self._scoring.run()),
+            asyncio.create_task(self._letters.run()),
         ]
         if self.config.alertmanager_url is not None:
             self._tasks.append(asyncio.create_task(self._reconcile(self.config.alertmanager_url)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from abops.alerts.route.from_inventory import routing_of
 from abops.alerts.service.channels import mailbox_of
+from abops.alerts.service.letters import message_id
 from abops.clients.notify.email import Letter
 from abops.entry.cli.local import alerts_api
 from abops.entry.web.serve import read_endpoints
@@ -19,7 +20,7 @@ def weekly_report(
     *, send: bool, endpoints: Path | None, secrets_dir: Path | None, service: str, inventory: Path
 ) -> Iterator[str]:
     """Give the report's text, and say to whom it was sent."""
-    now = SystemClock().now()
+    now = SystemClock().now().astimezone()
     loaded = load_inventory(inventory)
     report = alerts_api(service).weekly(loaded.name)
     yield report["text"]
@@ -29,9 +30,9 @@ def weekly_report(
     where = read_endpoints(endpoints, secrets_dir)
     for name in routing.summaries:
         channel = routing.channels[name]
-        message_id = f"<weekly.{now:%G-W%V}.{loaded.name}.{name}@abops>"
+        identity = message_id(f"{now:%G-W%V}", loaded.name, name)
         letter = Letter(
-            channel.to, report["subject"], report["text"], message_id, html=report["html"]
+            channel.to, report["subject"], report["text"], identity, html=report["html"]
         )
         asyncio.run(mailbox_of(channel, where).send(letter))
         yield f"sent to {', '.join(channel.to)} by {name}"

@@ -123,6 +123,7 @@ def config_of(options: Options) -> ServiceConfig:
         settings=settings,
         calls=tuple((edge.source, edge.target) for edge in platform_edges(inventory)),
         alertmanager_url=options.alertmanager,
+        name=inventory.name,
     )
 
 
