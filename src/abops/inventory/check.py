@@ -36,6 +36,7 @@ def findings(inventory: Inventory) -> list[Finding]:
     return [
         *_duplicates(inventory),
         *_part_references(inventory),
+        *_optional_references(inventory),
         *_queue_references(inventory),
         *_alert_references(inventory),
     ]
@@ -99,6 +100,46 @@ def _part_references(inventory: Inventory) -> Iterator[Finding]:
                 f"exporter {store.exporter!r} of {store.name!r} is not under platform",
                 nearest(store.exporter, platform),
             )
+
+
+def _optional_references(inventory: Inventory) -> Iterator[Finding]:
+    known = {part.name for part in inventory.parts}
+    ports = {port: name for _group, _index, name, port in _groups(inventory)}
+    names = set(known)
+    platform = {part.name for part in inventory.platform}
+    for index, part in enumerate(inventory.optional):
+        if part.name in names:
+            place: Place = ("optional", index, "name")
+            yield Finding(place, f"{part.name!r} is already the name of a part", "Name it apart.")
+        names.add(part.name)
+        if part.port in ports:
+            yield Finding(
+                ("optional", index, "port"),
+                f"port {part.port} is already the port of {ports[part.port]!r}",
+                "Give each part a port of its own.",
+            )
+        if part.port is not None:
+            ports.setdefault(part.port, part.name)
+        if part.team not in inventory.alerts.teams:
+            yield Finding(
+                ("optional", index, "team"),
+                f"{part.name!r} belongs to team {part.team!r}, which alerts.teams does not have",
+                nearest(part.team, inventory.alerts.teams),
+            )
+        if part.told_by is not None and part.told_by not in platform:
+            yield Finding(
+                ("optional", index, "told_by"),
+                f"{part.told_by!r}, which tells of {part.name!r}, is not under platform",
+                nearest(part.told_by, platform),
+            )
+        others = known | {other.name for other in inventory.optional}
+        for position, target in enumerate(part.depends_on):
+            if target not in others:
+                yield Finding(
+                    ("optional", index, "depends_on", position),
+                    f"{part.name!r} depends on {target!r}, which does not exist",
+                    nearest(target, others),
+                )
 
 
 def _queue_references(inventory: Inventory) -> Iterator[Finding]:

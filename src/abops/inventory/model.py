@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     WithJsonSchema,
+    model_validator,
 )
 
 from abops.inventory.indicators import Sli
@@ -134,6 +135,31 @@ class PlatformPart(Part):
 
     metrics: Metrics
     probe: Probe | None = None
+
+
+class OptionalPart(Model):
+    """A part that not every place has: watched where it runs, and not missed where it does not."""
+
+    name: Name
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    """Which catalogue entry gives queries, thresholds and panels."""
+    tier: Tier
+    """1 pages at once, 2 warns, 3 informs."""
+    team: Name
+    told_by: Name | None = None
+    """The part whose metrics tell of it, where it has none of its own."""
+    port: Port | None = None
+    metrics: Metrics | None = None
+    """Where it tells its own metrics; then it has a port."""
+    depends_on: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Self:
+        if (self.metrics is None) is (self.told_by is None):
+            raise ValueError("either it tells `metrics` of its own, or another part (`told_by`)")
+        if self.metrics is not None and self.port is None:
+            raise ValueError("a part with metrics of its own needs a port")
+        return self
 
 
 class Queue(Model):
@@ -288,6 +314,7 @@ class Inventory(Model):
     services: Annotated[tuple[Service, ...], Field(min_length=1)]
     stores: tuple[Store, ...] = ()
     platform: tuple[PlatformPart, ...] = ()
+    optional: tuple[OptionalPart, ...] = ()
     queues: tuple[Queue, ...] = ()
     slos: tuple[Objective, ...] = ()
     alerts: Alerts

@@ -6,16 +6,16 @@ arrived. A component that runs and is not in the inventory meets nothing: nobody
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
 
-from abops.inventory.model import Inventory, PlatformPart, Service, Store
+from abops.inventory.model import Inventory, OptionalPart, PlatformPart, Service, Store
 from abops.observability.boards.model import Board
 from abops.observability.catalogue.alert import Alert
 from abops.observability.catalogue.recording import Recording
-from abops.observability.targets import Job, jobs
+from abops.observability.targets import Job, jobs, told_by
 
 GOAL: Final = 0.95
 """Share of the weighted needs that must be met."""
@@ -48,6 +48,10 @@ _PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "alert_service": ("abops_outbox", "abops_notification", "abops_heartbeat", "abops_alerts_"),
     "jaeger": ("jaeger_", "otelcol_"),
     "business": ("abops_exporter_", "analyticbot_"),
+    "opensearch": ("abops_log_store",),
+    "rsyslog": ("abops_log_ingest", "abops_log_unshipped", "abops_log_dead_letters"),
+    "logs_keeper": ("node_textfile_mtime",),
+    "mtproto": ("telegram_mtproto_",),
 }
 """Metrics that are about one kind, whatever their labels say."""
 _EVERYBODY: Final = (
@@ -87,6 +91,8 @@ class Seen(Struct, frozen=True):
     logged: frozenset[str] | None
     traced: frozenset[str] | None
     strangers: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset()
+    """Names of the optional parts that this environment has."""
 
 
 class Finding(Struct, frozen=True):
@@ -111,8 +117,8 @@ class Catalogue(Struct, frozen=True):
     runbooks: frozenset[str]
 
 
-def components(inventory: Inventory) -> tuple[Component, ...]:
-    """Return every part of the inventory that must be watched."""
+def components(inventory: Inventory, optional: Container[str] = ()) -> tuple[Component, ...]:
+    """Return every part of the inventory that must be watched, with these optional ones."""
     by_part = {job.part: job for job in jobs(inventory)}
     found = [_component(service, by_part[service.name]) for service in inventory.services]
     found += [_component(store, by_part[store.exporter]) for store in inventory.stores]
@@ -122,10 +128,15 @@ def components(inventory: Inventory) -> tuple[Component, ...]:
         for part in inventory.platform
         if part.name not in exporters
     ]
+    found += [
+        _component(part, told_by(inventory, part))
+        for part in inventory.optional
+        if part.name in optional
+    ]
     return tuple(found)
 
 
-def _component(part: Service | Store | PlatformPart, job: Job) -> Component:
+def _component(part: Service | Store | PlatformPart | OptionalPart, job: Job) -> Component:
     probed = getattr(part, "probe", None) is not None
     return Component(name=part.name, kind=part.kind, tier=part.tier, job=job.name, probed=probed)
 
@@ -151,9 +162,10 @@ def _matches(name: str, op: str, value: str, component: Component) -> bool:
 
 def audit(inventory: Inventory, known: Catalogue, seen: Seen | None = None) -> tuple[Finding, ...]:
     """Return a finding for each need of each component, and for each stranger."""
-    found = [
-        finding for component in components(inventory) for finding in _judge(component, known, seen)
-    ]
+    # What is watched by rules can be told of every part; what runs, only of those that are there.
+    optional = seen.optional if seen else frozenset(part.name for part in inventory.optional)
+    parts = components(inventory, optional)
+    found = [finding for component in parts for finding in _judge(component, known, seen)]
     for stranger in seen.strangers if seen else ():
         found += [
             Finding(stranger, 3, need, weight, met=False, why="runs, and is not in the inventory")

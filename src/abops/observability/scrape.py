@@ -6,7 +6,15 @@ import yaml
 
 from abops.inventory.model import Inventory
 from abops.kernel.quantities import format_duration
-from abops.observability.targets import ALERTMANAGERS, PROBE_INTERVAL, PROBES, STACK, jobs, probes
+from abops.observability.targets import (
+    ALERTMANAGERS,
+    PROBE_INTERVAL,
+    PROBES,
+    STACK,
+    jobs,
+    optional_jobs,
+    probes,
+)
 
 
 def prometheus_config(inventory: Inventory) -> str:
@@ -31,7 +39,7 @@ def prometheus_config(inventory: Inventory) -> str:
                     "scrape_interval": format_duration(job.interval),
                     "file_sd_configs": [_files(job.name)],
                 }
-                for job in jobs(inventory)
+                for job in (*jobs(inventory), *optional_jobs(inventory))
             ),
             _probe_job(),
             _stack_job(),

@@ -9,7 +9,15 @@ from datetime import timedelta
 import yaml
 from msgspec import Struct
 
-from abops.inventory.model import Inventory, Part, PlatformPart, Probe, Service
+from abops.inventory.model import (
+    Inventory,
+    Metrics,
+    OptionalPart,
+    Part,
+    PlatformPart,
+    Probe,
+    Service,
+)
 from abops.kernel.errors import OpsError
 
 PROBES = "probes"
@@ -44,19 +52,36 @@ class Job(Struct, frozen=True):
 
 def jobs(inventory: Inventory) -> tuple[Job, ...]:
     """Return the scrape jobs, without the probes."""
-    found = [_job(f"analyticbot-{s.name}", s.name, s) for s in inventory.services]
+    found = [_job(f"analyticbot-{s.name}", s.name, s, s.metrics) for s in inventory.services]
     exporters = {store.exporter: store for store in inventory.stores}
     for part in inventory.platform:
         store = exporters.get(part.name)
         if store is not None:
-            found.append(_job(store.name, store.name, part))
+            found.append(_job(store.name, store.name, part, part.metrics))
         else:
-            found.append(_job(_JOBS.get(part.name, part.name), part.name, part))
+            name = _JOBS.get(part.name, part.name)
+            found.append(_job(name, part.name, part, part.metrics))
     return tuple(found)
 
 
-def _job(name: str, service: str, part: Service | PlatformPart) -> Job:
-    metrics = part.metrics
+def optional_jobs(inventory: Inventory) -> tuple[Job, ...]:
+    """Return the scrape jobs of parts that not every place has; without a target they wait."""
+    return tuple(
+        _job(f"analyticbot-{part.name}", part.name, part, part.metrics)
+        for part in inventory.optional
+        if part.metrics is not None
+    )
+
+
+def told_by(inventory: Inventory, part: OptionalPart) -> Job:
+    """Return the job whose series tell of an optional part: its own, or another's."""
+    own = next((job for job in optional_jobs(inventory) if job.part == part.name), None)
+    return own or next(job for job in jobs(inventory) if job.part == part.told_by)
+
+
+def _job(
+    name: str, service: str, part: Service | PlatformPart | OptionalPart, metrics: Metrics
+) -> Job:
     return Job(
         name=name,
         service=service,
@@ -80,11 +105,13 @@ def target_files(inventory: Inventory, env: str, addresses: Mapping[str, str]) -
 
     `addresses` maps a part's name to host:port; a part whose metrics have a port of their own
     is looked up as `<name>-metrics` first. A place without a supervisor has no target of the
-    job `abops-stack`. Raises UnknownAddressError.
+    job `abops-stack`, and an optional part without an address is not there. Raises
+    UnknownAddressError.
     """
     namespace = inventory.environments[env].namespace
     files: dict[str, object] = {}
-    for job in jobs(inventory):
+    there = [job for job in optional_jobs(inventory) if job.part in addresses]
+    for job in (*jobs(inventory), *there):
         address = addresses.get(f"{job.part}-metrics") or _address(addresses, job.part)
         labels = {"service": job.service, "env": env, "namespace": namespace}
         files[job.name] = [{"targets": [address], "labels": labels}]

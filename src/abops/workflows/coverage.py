@@ -26,7 +26,7 @@ from abops.observability.logs.search import Query
 from abops.observability.logs.streams import sources as log_sources
 from abops.observability.rules import catalogue
 from abops.observability.slo.groups import slo_recordings
-from abops.observability.targets import PROBES, jobs
+from abops.observability.targets import PROBES, jobs, optional_jobs
 from abops.workflows.logs import find
 
 RECENT: Final = timedelta(minutes=10)
@@ -67,9 +67,11 @@ def coverage(
 
 def _look(inventory: Inventory, known: Catalogue, clock: Clock, live: Live) -> Seen:
     prometheus = Prometheus(live.prometheus)
-    parts = components(inventory)
+    optional = _optional(prometheus, inventory)
+    parts = components(inventory, optional)
     up = {value.labels.get("job", "") for value in prometheus.query("max by (job) (up) == 1")}
-    own = {job.name for job in jobs(inventory)} | {PROBES, "abops-stack"}
+    scraped = (*jobs(inventory), *optional_jobs(inventory))
+    own = {job.name for job in scraped} | {PROBES, "abops-stack"}
     return Seen(
         up=frozenset(up),
         broken_rules=frozenset(prometheus.broken_rules()),
@@ -77,7 +79,22 @@ def _look(inventory: Inventory, known: Catalogue, clock: Clock, live: Live) -> S
         logged=_logged(live.logs, inventory, parts, clock) if live.logs else None,
         traced=_traced(live.jaeger, parts, clock) if live.jaeger else None,
         strangers=tuple(sorted(up - own)),
+        optional=optional,
     )
+
+
+def _optional(prometheus: Prometheus, inventory: Inventory) -> frozenset[str]:
+    """Return the optional parts that are there: scraped, known to the supervisor, or told of.
+
+    The file of the log path stands for all of its parts: where no supervisor tells, it does.
+    """
+    found = {
+        value.labels.get("service", "")
+        for value in prometheus.query("max by (service) (up or abops_stack_part_up)")
+    }
+    if prometheus.query("abops_log_store_up"):
+        found |= {part.name for part in inventory.optional if part.told_by is not None}
+    return frozenset(part.name for part in inventory.optional if part.name in found)
 
 
 def _filled(

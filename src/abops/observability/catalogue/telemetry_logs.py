@@ -12,6 +12,7 @@ from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
 from abops.observability.catalogue.cases import Timing, around, burst, labelled, steady
 from abops.observability.catalogue.commands import shell
 from abops.observability.catalogue.histories import stepped
+from abops.observability.catalogue.telemetry_keeper import keeper_stopped
 from abops.observability.catalogue.telemetry_place import GROUP, place
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -36,6 +37,7 @@ def log_alerts(teams: dict[str, str]) -> tuple[Alert, ...]:
         _store_red(team),
         _error_spike(team),
         _dead_letters(team),
+        keeper_stopped(team),
     )
 
 
