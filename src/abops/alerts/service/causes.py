@@ -93,8 +93,7 @@ class Causes:
             return
         found = await asyncio.to_thread(likely_causes, evidence)
         causes = tuple(
-            SuspectedCause(cause.entity, cause.score, cause.terms, cause.missing)
-            for cause in found
+            SuspectedCause(cause.entity, cause.score, cause.terms, cause.missing) for cause in found
         )
         await self._vault.write(lambda unit: self._incidents.suspect(unit, number, causes))
 
