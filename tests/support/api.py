@@ -13,10 +13,10 @@ from support.servers import free_port
 
 
 @asynccontextmanager
-async def listening(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+async def listening(app: FastAPI, port: int | None = None) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve an application; give a client that carries the tests' token."""
     server = uvicorn.Server(
-        uvicorn.Config(app, port=free_port(), log_config=None, timeout_graceful_shutdown=1)
+        uvicorn.Config(app, port=port or free_port(), log_config=None, timeout_graceful_shutdown=1)
     )
     running = asyncio.create_task(server.serve())
     try:

@@ -28,14 +28,20 @@ from support.alerts import (
     told,
 )
 from support.api import listening
-from support.channels import SECRETS, Channels
+from support.channels import SECRETS, Channels, prepared, start
+from support.servers import free_port
 
 HOOK = "telegram-hook-secret"
 
 
 @asynccontextmanager
 async def served(
-    channels: Channels, folder: Path, *, poll: bool = False, allow_unlinked: bool = True
+    channels: Channels,
+    folder: Path,
+    *,
+    poll: bool = False,
+    allow_unlinked: bool = True,
+    port: int | None = None,
 ) -> AsyncIterator[tuple[AlertService, httpx2.AsyncClient, str]]:
     """Run a service behind its web server; give it, a client and its address."""
     (channels.folder / "secrets" / "telegram-hook").write_text(HOOK)
@@ -49,7 +55,7 @@ async def served(
         )
     )
     app = create_app(service, allow_unlinked=allow_unlinked, poll_telegram=poll)
-    async with listening(app) as client:
+    async with listening(app, port) as client:
         del client.headers["Authorization"]
         yield service, client, str(client.base_url).rstrip("/")
 
@@ -268,6 +274,49 @@ async def test_only_linked_people_with_the_role_may_press(
 
         await eventually(whispered, what="those who may not are told why")
     assert ("U0EVE", "slack", "ack refused", "INC-1") in audited(tmp_path)
+
+
+async def test_the_buttons_of_the_inbox_close_the_circle(tmp_path: Path) -> None:
+    channels = prepared(tmp_path / "channels")
+    port = free_port()
+    path = channels.folder / "channels.json"
+    told_to = {"alert_service_url": f"http://127.0.0.1:{port}"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | told_to))
+    with start(channels):
+        async with (
+            served(channels, tmp_path / "data", poll=True, port=port) as (service, _, _url),
+            httpx2.AsyncClient(base_url=channels.url("inbox"), trust_env=False) as inbox,
+        ):
+            await opened(service, category="security")
+
+            async def click(channel: str, action: str, state: str) -> None:
+                page = (await inbox.get("/_page")).json()
+                shown = next(c for c in page["channels"] if c["name"] == channel)["received"]
+                with_it = [r for r in shown if action in [b["action"] for b in r["buttons"]]]
+                assert 1 == len(with_it)
+                wanted = {"number": with_it[0]["number"], "action": action}
+                answer = await inbox.post("/_press", json=wanted)
+                assert 200 == answer.status_code, answer.text
+
+                async def so() -> bool:
+                    return (await service.incident(1)).summary.state == state
+
+                await eventually(so, what=f"{action} in {channel}: {state}")
+
+            await click("slack", "ack", "acked")
+            await told(service, 1, ("pd", "ack"), ("chat", "ack"), ("tg", "ack"))
+            await click("telegram", "unack", "open")
+            await told(service, 1, ("pd", "unack"), ("chat", "unack"), ("tg", "unack"))
+            await click("pagerduty", "resolve", "resolved")
+            await told(service, 1, ("chat", "resolve"), ("tg", "resolve"))
+            foreign = {"Sec-Fetch-Site": "cross-site"}
+            refused = await inbox.post(
+                "/_press", json={"number": 1, "action": "ack"}, headers=foreign
+            )
+            assert 403 == refused.status_code
+        assert [[], [], []] == [
+            channels.violations(part) for part in ("slack", "pagerduty", "telegram")
+        ]
 
 
 def test_the_nonce_of_a_button_is_no_secret_itself(channels: Channels) -> None:

@@ -17,6 +17,7 @@ from abops.stack.channels import slack
 from abops.stack.channels.blocks import lines_of
 from abops.stack.channels.control import Faults, ordered, records_json
 from abops.stack.channels.desk import Desk
+from abops.stack.channels.inbox_buttons import buttons_of, newest
 from abops.stack.channels.recorder import Received
 
 _PAGE: Final = {
@@ -93,6 +94,7 @@ def _page(desk: Desk, faults: Mapping[str, Faults]) -> bytes:
     """Return what the page shows: the newest of each channel, without the full payloads."""
     recorder = desk.recorder
     channels = []
+    current = newest(recorder.received(None))
     for name in faults:
         received = recorder.received(name)
         channels.append(
@@ -109,6 +111,7 @@ def _page(desk: Desk, faults: Mapping[str, Faults]) -> bytes:
                         "severity": record.severity,
                         "summary": record.summary,
                         "text": _text(record),
+                        "buttons": buttons_of(record) if record.number in current else [],
                     }
                     for record in received[: -_SHOWN - 1 : -1]
                 ],

@@ -4,7 +4,7 @@ Slack sends the interaction at once and signed; PagerDuty sends a v3 webhook abo
 Telegram keeps the press until the bot fetches it. The secrets are the files slack-sign and pd-hook.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -76,13 +76,26 @@ async def _told(url: str, body: bytes, headers: dict[str, str]) -> Response:
     return JSONResponse({"url": url, "status": status, "answer": answer})
 
 
-def add_slack_press(app: FastAPI, desk: Desk, workspace: Workspace) -> None:
-    """Let POST /_press on Slack's server press a message's button."""
+Presser = Callable[[Press], Awaitable[Response]]
 
+
+def _add_route(app: FastAPI, presser: Presser) -> Presser:
     @app.post("/_press")
     async def press(request: Request) -> Response:
         try:
             wanted = await _press(request)
+        except PressError as error:
+            return JSONResponse({"error": str(error)}, status_code=422)
+        return await presser(wanted)
+
+    return presser
+
+
+def add_slack_press(app: FastAPI, desk: Desk, workspace: Workspace) -> Presser:
+    """Let POST /_press on Slack's server press a message's button."""
+
+    async def press(wanted: Press) -> Response:
+        try:
             message = workspace.messages.get((wanted.channel, wanted.ts))
             url = _address(desk, wanted, "/v1/callbacks/slack")
             secret = _secret(desk, "slack-sign")
@@ -97,6 +110,8 @@ def add_slack_press(app: FastAPI, desk: Desk, workspace: Workspace) -> None:
             "X-Slack-Signature": f"v0={sign(secret, b'v0:' + at.encode() + b':' + body)}",
         }
         return await _told(url, body, headers)
+
+    return _add_route(app, press)
 
 
 def _interaction(wanted: Press, message: Mapping[str, Any] | None, at: str) -> dict[str, Any]:
@@ -142,13 +157,11 @@ def _interaction(wanted: Press, message: Mapping[str, Any] | None, at: str) -> d
     }
 
 
-def add_pagerduty_press(app: FastAPI, desk: Desk, service: PagerDutyService) -> None:
+def add_pagerduty_press(app: FastAPI, desk: Desk, service: PagerDutyService) -> Presser:
     """Let POST /_press on PagerDuty's server change an incident and send the v3 webhook."""
 
-    @app.post("/_press")
-    async def press(request: Request) -> Response:
+    async def press(wanted: Press) -> Response:
         try:
-            wanted = await _press(request)
             incident, action = _incident(service, wanted)
             url = _address(desk, wanted, "/v1/callbacks/pagerduty")
             secret = _secret(desk, "pd-hook")
@@ -159,6 +172,8 @@ def add_pagerduty_press(app: FastAPI, desk: Desk, service: PagerDutyService) -> 
         body = msgspec.json.encode(_webhook(incident, _STATES[action], at))
         signature = f"v1={sign(secret, body)}"
         return await _told(url, body, {"Content-Type": _JSON, "X-PagerDuty-Signature": signature})
+
+    return _add_route(app, press)
 
 
 def _incident(service: PagerDutyService, wanted: Press) -> tuple[Incident, str]:
@@ -193,17 +208,17 @@ def _webhook(incident: Incident, state: str, at: str) -> dict[str, Any]:
     }
 
 
-def add_telegram_press(app: FastAPI, bot: Bot) -> None:
+def add_telegram_press(app: FastAPI, bot: Bot) -> Presser:
     """Let POST /_press on Telegram's server press an inline keyboard's button."""
 
-    @app.post("/_press")
-    async def press(request: Request) -> Response:
+    async def press(wanted: Press) -> Response:
         try:
-            wanted = await _press(request)
             data = _button_data(bot, wanted)
         except PressError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
         return JSONResponse(bot.press(str(wanted.chat_id), wanted.message_id, data))
+
+    return _add_route(app, press)
 
 
 def _button_data(bot: Bot, wanted: Press) -> str:

@@ -32,6 +32,7 @@ from abops.stack.channels.control import (
 )
 from abops.stack.channels.desk import Desk
 from abops.stack.channels.inbox import inbox_app
+from abops.stack.channels.inbox_buttons import add_pressing
 from abops.stack.channels.press import add_pagerduty_press, add_slack_press, add_telegram_press
 from abops.stack.channels.recorder import Recorder
 
@@ -111,7 +112,8 @@ class ChannelServers:
         desk = self._desk
         workspace = slack.Workspace(desk)
         app = slack.slack_app(desk, workspace)
-        add_slack_press(app, desk, workspace)
+        pressers = {}
+        pressers[slack.CHANNEL] = add_slack_press(app, desk, workspace)
         yield (
             self._config.slack_port,
             self._gated(app, slack.CHANNEL, slack.overloaded, slack.BROKEN),
@@ -119,20 +121,22 @@ class ChannelServers:
 
         service = pagerduty.PagerDutyService(desk)
         app = pagerduty.pagerduty_app(service)
-        add_pagerduty_press(app, desk, service)
+        pressers[pagerduty.CHANNEL] = add_pagerduty_press(app, desk, service)
         yield (
             self._config.pagerduty_port,
             self._gated(app, pagerduty.CHANNEL, pagerduty.overloaded, pagerduty.BROKEN),
         )
 
         app = telegram.telegram_app(desk, self._bot)
-        add_telegram_press(app, self._bot)
+        pressers[telegram.CHANNEL] = add_telegram_press(app, self._bot)
         yield (
             self._config.telegram_port,
             self._gated(app, telegram.CHANNEL, telegram.overloaded, telegram.BROKEN),
         )
 
-        yield self._config.inbox_port, inbox_app(desk, self._faults, self._stopping)
+        inbox = inbox_app(desk, self._faults, self._stopping)
+        add_pressing(inbox, desk, pressers)
+        yield self._config.inbox_port, inbox
 
     def _gated(
         self,

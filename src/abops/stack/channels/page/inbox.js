@@ -62,7 +62,41 @@ function message(record) {
     item.append(element("details", {},
       element("summary", {}, "Full text"), element("pre", { tabIndex: 0 }, record.text)));
   }
+  item.append(element("div", { className: "buttons" }));
   return item;
+}
+
+// What the person could press in the real channel; an edit of the message replaces the buttons.
+function drawButtons(item, record) {
+  const box = item.querySelector(".buttons");
+  const names = record.buttons.map((button) => button.action).join();
+  if (box.dataset.names === names) return;
+  box.dataset.names = names;
+  box.replaceChildren(...record.buttons.map(({ label, action }) => {
+    const button = element("button", { type: "button" }, label);
+    button.addEventListener("click", () => press(box, button, record.number, action));
+    return button;
+  }));
+}
+
+async function press(box, button, number, action) {
+  button.disabled = true;
+  let said = "";
+  try {
+    const response = await fetch("/_press", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ number, action }),
+    });
+    const answer = await response.json();
+    if (!response.ok) said = answer.error;
+    else if (answer.status && answer.status !== 200) said = `refused: ${answer.status} ${answer.answer}`;
+  } catch {
+    said = "no answer";
+  }
+  button.disabled = false;
+  box.querySelector("[role=status]")?.remove();
+  if (said) box.append(element("span", { role: "status" }, said));
 }
 
 function section(name) {
@@ -102,6 +136,7 @@ function drawChannel(data) {
   const known = new Map([...list.children].map((item) => [item.dataset.number, item]));
   shown.forEach((record, position) => {
     const item = known.get(String(record.number)) ?? message(record);
+    drawButtons(item, record);
     const there = list.children[position];
     if (there !== item) list.insertBefore(item, there ?? null);
   });
