@@ -29,10 +29,10 @@ from abops.entry.web.alerts_api import STATUS, Tokens, alerts_router
 from abops.entry.web.assets import Assets
 from abops.entry.web.callbacks import callbacks_router
 from abops.entry.web.console import NotLocalError, console_router
-from abops.entry.web.forms import FormTooLargeError, wants_values
-from abops.entry.web.gate import Gate, Refuse
 from abops.entry.web.duty_api import STATUS as DUTY_STATUS
 from abops.entry.web.duty_api import duty_router
+from abops.entry.web.forms import FormTooLargeError, wants_values
+from abops.entry.web.gate import Gate, Refuse
 from abops.entry.web.guard import HEADERS, Guard
 from abops.entry.web.intake_api import intake_router
 from abops.entry.web.observe import STATUS as OBSERVE_STATUS
