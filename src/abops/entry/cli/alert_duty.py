@@ -114,12 +114,7 @@ def end_window(number: int, by: str, service: str) -> None:
     click.echo(f"window {number} has ended")
 
 
-@click.group()
-def simulate() -> None:
-    """Rehearse what happens when nobody answers."""
-
-
-@simulate.command()
+@click.command()
 @click.option(
     "--speed",
     default=60.0,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from abops.entry.cli.alert_access import token, user
-from abops.entry.cli.alert_duty import maintenance, silence, simulate
+from abops.entry.cli.alert_duty import maintenance, silence
 from abops.entry.cli.alert_learning import fatigue, train
 from abops.entry.cli.alert_regroup import merge, split
 from abops.entry.cli.alert_simulate import simulate
@@ -33,13 +33,12 @@ def group() -> None:
 
 group.add_command(maintenance)
 group.add_command(merge)
-group.add_command(simulate)
 group.add_command(silence)
 group.add_command(simulate)
-group.add_command(split)
-group.add_command(train)
 group.add_command(token)
 group.add_command(user)
+group.add_command(split)
+group.add_command(train)
 
 
 @group.command()
