@@ -18,7 +18,8 @@ async def test_a_batch_is_stored_by_three_statements_at_most(
         await told(service, 1, ("pd", "open"))
         with statements() as seen:
             await service.ingest(a_body(*(an_alert(instance=f"i{n}") for n in range(alerts))))
-            stored = [sql for sql in seen if " event " in sql or " rejected " in sql]
+            tables = (" INTO event ", " FROM event ", " INTO rejected ")
+            stored = [sql for sql in seen if any(table in sql for table in tables)]
 
             async def correlated() -> bool:
                 found = await service.incidents()

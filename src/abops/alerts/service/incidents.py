@@ -74,6 +74,7 @@ class Incidents:
                 self._ends(step, event)
         self.duty.review(step)
         step.write()
+        self.storms.keep(unit)
 
     def ack(self, unit: Unit, number: int, actor: Actor) -> bool:
         """Record that somebody takes care of it; a second time changes nothing and is False."""

@@ -51,6 +51,9 @@ class Raging(Struct):
     alone: list[str] = []
     """Fingerprints of the alerts that were told by themselves."""
     written_at: float = 0.0
+    to_read: bool = False
+    """Whether the digest lacks what its incident held before the storm; read with the next tick,
+    so that the alerts of one batch stay one statement."""
 
 
 class Kept(Struct):
@@ -90,6 +93,8 @@ class Storms:
         self._kinds: dict[str, float] = {}
         self._kept_at = 0.0
         self._changed = False
+        self._urgent = False
+        """Whether what was decided has to be kept in the same transaction."""
 
     def load(self, connection: Connection, now: float) -> None:
         """Read what was learned, what rages, and what was told of it."""
@@ -97,7 +102,8 @@ class Storms:
         kept = Kept({}) if content is None else msgspec.convert(content, Kept)
         self._detector = StormDetector.restore(kept.detector) if kept.detector else StormDetector()
         self._said, self._kinds = kept.said, rows.kinds_seen(connection)
-        self._raging, self._kept_at, self._changed = {}, now, False
+        self._raging, self._kept_at = {}, now
+        self._changed = self._urgent = False
         written = {row.scope: row for row in rows.running(connection)}
         for began in self._detector.running():
             name = str(began.scope)
@@ -128,7 +134,7 @@ class Storms:
         alert = _alert(record, event.labels, now)
         if raging.digest.observe(alert, last_seen):
             raging.alone.append(record.fingerprint)
-            self._keep(step.unit)
+            self._urgent = True
             return None, f"critical and not seen for a week: not part of INC-{number}", ()
         return number, f"part of the storm over {began.scope}", ()
 
@@ -142,14 +148,22 @@ class Storms:
         if changes or self._raging:
             step = Step(unit)
             self._heed(step, changes)
+            step.write()
             for raging in self._raging.values():
                 if raging.row.incident in self._memory.open:
+                    self._read_digest(unit, raging)
                     self._tell(step, raging)
                     if unit.now - raging.written_at >= ROW_EVERY_S:
                         self._write_row(unit, raging)
             step.write()
-        if self._changed and unit.now - self._kept_at >= KEEP_EVERY_S:
-            self._keep(unit)
+        self.keep(unit)
+
+    def keep(self, unit: Unit) -> None:
+        """Write what a restart must not lose: decisions at once, what was learned now and then."""
+        late = unit.now - self._kept_at >= KEEP_EVERY_S
+        if self._urgent or (self._changed and late):
+            learned.keep(unit.connection, _MEMORY, self._state(), at=unit.now)
+            self._kept_at, self._changed, self._urgent = unit.now, False, False
 
     def said(self, number: int, channel: str) -> Say | None:
         """Return what the digest says that is on its way to a channel."""
@@ -163,14 +177,12 @@ class Storms:
                 self._has_incident(step, raging)
             elif change.scope in self._raging:
                 self._end(step, self._raging.pop(change.scope), change)
-        if changes:
-            self._keep(step.unit)
+        self._urgent = self._urgent or bool(changes)
 
     def _has_incident(self, step: Step, raging: Raging) -> bool:
         """Say whether the storm has its incident; choose it among those that are open."""
         if raging.row.incident in self._memory.open:
             return True
-        step.write()  # what is gathered belongs to the incidents as they were
         found = self._young(raging.began.scope, step.unit.now)
         if found:
             self._become(step, raging, found[0].number, [i.number for i in found[1:]])
@@ -198,7 +210,6 @@ class Storms:
         unit, began = step.unit, raging.began
         for other in others:
             self._regroup.merge(step, other, number, f"part of the storm over {began.scope}")
-        step.write()
         incident = self._memory.open[number]
         incident.shape = "storm"
         incident.title = f"Storm over {began.scope}: {began.rate} alerts in a minute"
@@ -208,10 +219,12 @@ class Storms:
         self._joining.close(number)
         step.note(TimelineRow(number, unit.now, "storm", began.reason))
         step.changed(incident, "updated")
-        paged = outbox.pages_of(unit.connection, [number, *others])
-        spent = raging.digest.alone or [""] * (paged - 1)  # they count against the same few
-        raging.digest = _digest(unit.connection, began, number)
-        raging.digest.alone = spent
+        raging.digest = Digest(began.at, alone=raging.digest.alone)
+        if others and not raging.digest.alone:  # pages before it count against the same few
+            step.write()
+            paged = outbox.pages_of(unit.connection, [number, *others])
+            raging.digest.alone = [""] * (paged - 1)
+        raging.to_read = True
         raging.told = {}
         raging.row.incident = number
         if not raging.row.id:
@@ -246,9 +259,7 @@ class Storms:
             return
         why = f"its storm is part of the one over {wider.began.scope}"
         self._regroup.merge(step, number, wider.row.incident, why)
-        spent, connection = wider.digest.alone, step.unit.connection
-        wider.digest = _digest(connection, wider.began, wider.row.incident)
-        wider.digest.alone = spent
+        wider.to_read = True
 
     def _tell(self, step: Step, raging: Raging, *, over: bool = False) -> None:
         """Have the channels told that have not heard of it for a minute."""
@@ -269,7 +280,13 @@ class Storms:
             del self._said[next(iter(self._said))]
         if says:
             self._write_row(step.unit, raging)
-            self._keep(step.unit)
+            self._urgent = True
+
+    def _read_digest(self, unit: Unit, raging: Raging) -> None:
+        if raging.to_read:
+            spent = raging.digest.alone
+            raging.digest = _digest(unit.connection, raging.began, raging.row.incident)
+            raging.digest.alone, raging.to_read, raging.written_at = spent, False, 0.0
 
     def _total(self, raging: Raging) -> int:
         """Return the alerts of a storm: those of its incident, and those told by themselves."""
@@ -291,8 +308,7 @@ class Storms:
         rows.update(unit.connection, row)
         raging.written_at = unit.now
 
-    def _keep(self, unit: Unit) -> None:
-        """Write what a restart must not lose."""
+    def _state(self) -> dict[str, object]:
         storms = {str(scope): raging for scope, raging in self._raging.items()}
         kept = Kept(
             self._detector.state(),
@@ -301,8 +317,8 @@ class Storms:
             spent={name: raging.digest.alone for name, raging in storms.items()},
             said=self._said,
         )
-        learned.keep(unit.connection, _MEMORY, msgspec.to_builtins(kept), at=unit.now)
-        self._kept_at, self._changed = unit.now, False
+        built: dict[str, object] = msgspec.to_builtins(kept)
+        return built
 
 
 def _digest(connection: Connection, began: StormBegan, number: int) -> Digest:
