@@ -57,7 +57,7 @@ def test_the_text_sets_this_week_beside_the_week_before() -> None:
 
 def test_the_noisiest_kind_comes_first_with_what_to_change() -> None:
     found = [lived(n) for n in range(1, 7)] + [lived(9, "ApiErrorStorm", acked_at=9_030.0)]
-    text = weekly(a_week(found), name="demo").text
+    text = " ".join(weekly(a_week(found), name="demo").text.split())
     noisy = text.index("DiskGrows")
     assert noisy < text.index("Let DiskGrows hold 3 min longer") < text.index("ApiErrorStorm")
     assert "Make DiskGrows a line of the digest" in text

@@ -6,6 +6,7 @@ attention carries a proposal: a letter that only counts is not read twice.
 
 from collections.abc import Callable, Sequence
 from html import escape
+from textwrap import wrap
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from abops.alerts.service.period import KindFigures, Statistics
 from abops.kernel.quantities import humanize_seconds
 
 _NOISIEST = 5
+_WIDTH = 78
 _CELL = "padding:4px 16px 4px 0;text-align:left;vertical-align:top"
 _RIGHT = "padding:4px 16px 4px 0;text-align:right;vertical-align:top;white-space:nowrap"
 
@@ -72,7 +74,8 @@ def _noisiest(kinds: Sequence[KindFigures]) -> _Table:
             kind.kind,
             str(kind.incidents),
             str(kind.acked),
-            " ".join(row.proposal for row in kind.proposals) or "Nothing to change.",
+            " ".join(row.proposal for row in kind.proposals).replace("`", "")
+            or "Nothing to change.",
         )
         for kind in kinds[:_NOISIEST]
     )
@@ -118,7 +121,7 @@ def _lines(table: _Table) -> list[str]:
         ]
         lines.append(("  " + "  ".join(cells)).rstrip())
         if proposes and whole is not table.columns:
-            lines.append(f"    {whole[-1]}")
+            lines += wrap(whole[-1], _WIDTH, initial_indent="    ", subsequent_indent="    ")
     return lines
 
 

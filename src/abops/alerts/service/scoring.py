@@ -8,7 +8,8 @@ say. What a crash forgets is counted again from the events.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
@@ -16,14 +17,14 @@ import structlog
 
 from abops.alerts.model import ServiceEvent
 from abops.alerts.score.features import Circumstances
-from abops.alerts.score.labels import Outcome, label
 from abops.alerts.score.model import Example, Score
 from abops.alerts.score.scorer import Scorer, ScorerState, highest
 from abops.alerts.service.incidents import Incidents
+from abops.alerts.service.labelling import keep_labels, new_labels
 from abops.alerts.service.vault import Vault
 from abops.alerts.store import learned, scores
 from abops.alerts.store.database import Connection
-from abops.alerts.store.scores import Arrived, Became, Judged, Seen
+from abops.alerts.store.scores import Arrived, Judged, Seen
 from abops.alerts.store.writer import Unit
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
@@ -37,9 +38,13 @@ KEEP_EVERY_S: Final = 300.0
 TRAIN_AT: Final = 3
 """Hour of the night at which all labels are fitted anew."""
 DIGITS: Final = 3
+AT_ONCE: Final = 100
+"""Incidents that are judged in one transaction."""
 _MEMORY: Final = "score"
 _JUDGED_ON: Final = frozenset({"opened", "updated"})
 _ANSWERED: Final = frozenset({"acked", "resolved"})
+Usual = dict[str, float | None]
+"""Seconds that people usually take, by kind."""
 _log = structlog.get_logger()
 
 
@@ -139,8 +144,7 @@ class Scoring:
         wanted, self._wanted = self._wanted, set()
         async with self._alone:
             await self._observe()
-            for number in sorted(wanted):
-                await self._judge(number)
+            await self._judge(wanted)
             if self._answers or self._clock.monotonic() - self._looked_at > LOOK_EVERY_S:
                 self._answers = False
                 await self._learn()
@@ -163,42 +167,51 @@ class Scoring:
     def _arrived(self, connection: Connection) -> tuple[list[Arrived], int]:
         return scores.arrived_since(connection, self._event)
 
-    async def _judge(self, number: int) -> None:
+    async def _judge(self, wanted: set[int]) -> None:
+        """Judge incidents, many in one transaction: a flood of them must not hold up alerts."""
         now = self._clock.monotonic()
-        if now - self._judged_at.get(number, -AGAIN_S) < AGAIN_S:
-            self._wanted.add(number)
-            asyncio.get_running_loop().call_later(AGAIN_S, self._woken.set)
-            return
         self._judged_at = {n: at for n, at in self._judged_at.items() if now - at < AGAIN_S}
-        self._judged_at[number] = now
-        seen, usual = await self._vault.read(lambda c: _read(c, number))
-        if not seen:
-            return
+        soon = wanted & self._judged_at.keys()
+        if soon:
+            self._wanted |= soon
+            asyncio.get_running_loop().call_later(AGAIN_S, self._woken.set)
+        ready = sorted(wanted - soon)
+        self._judged_at |= dict.fromkeys(ready, now)
+        for start in range(0, len(ready), AT_ONCE):
+            found = await self._vault.read(partial(_read, ready[start : start + AT_ONCE]))
+            judged = [(number, *self._highest(seen, usual)) for number, seen, usual in found]
+            if judged:
+                await self._vault.write(partial(self._note, judged))
+
+    def _highest(self, seen: list[Seen], usual: Usual) -> tuple[str, Score]:
         hour = _hour(self._clock.now())
-        found = {one: self._score(one, hour, usual.get(one.kind)) for one in seen}
-        best = highest(tuple(found.values()))
-        kind = next(one.kind for one, score in found.items() if score is best)
-        await self._vault.write(lambda unit: self._note(unit, number, kind, best))
+        found = [(one.kind, self._score(one, hour, usual.get(one.kind))) for one in seen]
+        best = highest(tuple(score for _, score in found))
+        return next((kind, score) for kind, score in found if score is best)
 
     def _score(self, one: Seen, hour: float, usual: float | None) -> Score:
         around = Circumstances(severity=one.severity, tier=one.tier, hour=hour, ack_s=usual)
         return self._scorer.score(one.kind, one.host, one.at, around)
 
-    def _note(self, unit: Unit, number: int, kind: str, best: Score | None) -> None:
-        if best is None:
-            return
-        value = None if best.value is None else round(best.value, DIGITS)
-        judged = Judged(kind, best.features, value)
-        scores.keep_judged(unit.connection, number, judged, at=unit.now)
-        if value is not None:
-            self._incidents.judging.scored(unit, number, value, best.terms)
+    def _note(self, judged: list[tuple[int, str, Score]], unit: Unit) -> None:
+        for number, kind, best in judged:
+            value = None if best.value is None else round(best.value, DIGITS)
+            kept = Judged(kind, best.features, value)
+            scores.keep_judged(unit.connection, number, kept, at=unit.now)
+            if value is not None:
+                self._incidents.judging.scored(unit, number, value, best.terms)
 
     async def _learn(self) -> None:
         """Take what people did since the last look as labels."""
         self._looked_at = self._clock.monotonic()
-        for judged, value in await self._vault.write(_label):
-            self._scorer.learn(judged.features, value)
-            self._changed = True
+        now = self._clock.now()
+        found = await self._vault.read(lambda c: new_labels(c, now))
+        if not found:
+            return
+        await self._vault.write(partial(keep_labels, found))
+        for _, judged, known in found:
+            self._scorer.learn(judged.features, known.value)
+        self._changed = True
 
     async def _keep(self) -> None:
         state, event = self._scorer.state(), self._event
@@ -209,40 +222,17 @@ class Scoring:
         self._kept_at, self._changed = self._clock.monotonic(), False
 
 
-def _read(connection: Connection, number: int) -> tuple[list[Seen], dict[str, float | None]]:
-    seen = scores.kinds_within(connection, number)
-    kinds = {one.kind for one in seen}
-    return seen, {kind: scores.median_ack_s(connection, kind) for kind in kinds}
-
-
-def _label(unit: Unit) -> list[tuple[Judged, int]]:
-    """Write the labels that are known now, and return them."""
-    connection, now = unit.connection, datetime.fromtimestamp(unit.now, UTC)
-    scores.drop_merged(connection)
+def _read(numbers: list[int], connection: Connection) -> list[tuple[int, list[Seen], Usual]]:
+    """Return what each incident consists of, and how long people usually took for it."""
+    usual: Usual = {}
     found = []
-    for number, judged, became in scores.unlabelled(connection):
-        known = label(_outcome(became), now)
-        if known is not None:
-            said = (known.value, known.reason)
-            scores.keep_label(connection, number, judged, said, at=unit.now)
-            found.append((judged, known.value))
-    for number, judged in scores.called_noise_after_all(connection):
-        scores.keep_label(connection, number, judged, (0, "called noise"), at=unit.now)
-        found.append((judged, 0))
+    for number in numbers:
+        seen = scores.kinds_within(connection, number)
+        for kind in {one.kind for one in seen} - usual.keys():
+            usual[kind] = scores.median_ack_s(connection, kind)
+        if seen:
+            found.append((number, seen, usual))
     return found
-
-
-def _outcome(became: Became) -> Outcome:
-    resolved = became.resolved_at
-    return Outcome(
-        opened_at=datetime.fromtimestamp(became.opened_at, UTC),
-        resolved_at=None if resolved is None else datetime.fromtimestamp(resolved, UTC),
-        resolved_by=became.resolved_by,
-        acked=became.acked,
-        noted=became.noted,
-        silenced=became.silenced,
-        noise=became.noise,
-    )
 
 
 def _fit(examples: list[Example], now: float) -> Any:  # noqa: ANN401 - named where it is loaded

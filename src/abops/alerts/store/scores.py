@@ -116,7 +116,7 @@ def unlabelled(connection: Connection) -> list[tuple[int, Judged, Became]]:
     rows = connection.exec_driver_sql(
         f"SELECT {_OUTCOME}, l.content FROM learned AS l"
         f" JOIN incident AS i ON i.number = CAST(substr(l.name, {len(_JUDGED) + 1}) AS INTEGER)"
-        f" WHERE l.name LIKE '{_JUDGED}%' ORDER BY i.number"
+        f" WHERE l.name LIKE '{_JUDGED}%' AND i.merged_into IS NULL ORDER BY i.number"
     )
     return [(row[0], _judged.decode(row[-1]), _became(tuple(row))) for row in rows]
 
