@@ -76,6 +76,12 @@ class AlertsApi:
         changed: dict[str, Any] = self._ask("DELETE", path, params={"by": by})
         return changed
 
+    def act(self, number: int, action: str, **said: object) -> dict[str, Any]:
+        """Resolve, assign, note, or call it noise."""
+        path = f"/v1/incidents/{number}/{action}"
+        changed: dict[str, Any] = self._ask("POST", path, json=said)
+        return changed
+
     def merge(self, number: int, into: int, *, by: str) -> dict[str, Any]:
         """Make one incident part of another; return that one."""
         path = f"/v1/incidents/{number}/merge"

@@ -1,6 +1,9 @@
 """Alerts from others than Alertmanager, changes, and what people do with an incident."""
 
+import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -191,3 +194,24 @@ async def test_people_assign_note_call_noise_and_resolve(
             for action, said in [("resolve", {}), ("note", {"text": "x"}), ("noise", {})]
         ]
         assert [404, 404, 404] == missing
+
+
+async def test_the_terminal_does_the_same(channels: Channels, tmp_path: Path) -> None:
+    async with served(channels, tmp_path) as (service, client):
+        await service.ingest(a_body(an_alert()))
+        await told(service, 1, ("pd", "open"))
+        abops = Path(sys.executable).with_name("abops")
+        where = ["--by", "ana", "--service", str(client.base_url)]
+        for words, said in [
+            (["assign", "1", "bo"], "INC-1 is bo's now"),
+            (["note", "1", "it is the pool"], "noted for INC-1"),
+            (["noise", "1"], "INC-1 was noise"),
+            (["resolve", "1"], "INC-1 is resolved"),
+        ]:
+            run = await asyncio.create_subprocess_exec(
+                abops, "alerts", *words, *where, stdout=subprocess.PIPE
+            )
+            output, _ = await run.communicate()
+            assert (0, said) == (run.returncode, output.decode().strip())
+        summary = (await service.incident(1)).summary
+        assert ("resolved", "bo", True) == (summary.state, summary.owner, summary.noise)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from abops.entry.cli.alert_access import token, user
+from abops.entry.cli.alert_act import assign, noise, note, resolve
 from abops.entry.cli.alert_duty import maintenance, silence
 from abops.entry.cli.alert_learning import fatigue, train
 from abops.entry.cli.alert_regroup import merge, split
@@ -32,6 +33,8 @@ def group() -> None:
 
 
 group.add_command(maintenance)
+for command in (resolve, assign, note, noise):
+    group.add_command(command)
 group.add_command(merge)
 group.add_command(silence)
 group.add_command(simulate)
