@@ -269,3 +269,44 @@ def test_braces_and_quotes_are_optional_as_in_alertmanager() -> None:
 def test_any_value_of_a_matcher_reads_back(value: str) -> None:
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     assert (Matcher("label", "=", value),) == parse_matchers(f'label="{quoted}"')
+
+
+OPTIONAL = "optional:\n  - {name: search, kind: opensearch, tier: 2, team: dev, TOLD}\nqueues:"
+
+
+def with_optional(told: str) -> str:
+    return GOOD.replace("queues:", OPTIONAL.replace("TOLD", told))
+
+
+def test_a_part_that_not_every_place_has_is_no_part_of_all(tmp_path: Path) -> None:
+    path = tmp_path / "platform.yaml"
+    path.write_text(with_optional("told_by: db-exporter"))
+    inventory = load_inventory(path)
+    assert ["search"] == [part.name for part in inventory.optional]
+    assert "search" not in {part.name for part in inventory.parts}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("port: 9200", "either it tells `metrics` of its own, or another part (`told_by`)"),
+        (
+            "told_by: db-exporter, port: 1, metrics: {interval: 5s}",
+            "either it tells `metrics` of its own, or another part (`told_by`)",
+        ),
+        ("metrics: {interval: 5s}", "a part with metrics of its own needs a port"),
+        ("port: 8000, metrics: {interval: 5s}", "port 8000 is already the port of 'api'"),
+        ("told_by: api", "'api', which tells of 'search', is not under platform"),
+        ("told_by: db-exporter, depends_on: [d]", "'search' depends on 'd', which does not exist"),
+    ],
+)
+def test_an_optional_part_is_told_by_somebody(tmp_path: Path, told: str, expected: str) -> None:
+    assert expected in "\n".join(mistakes(tmp_path, with_optional(told)))
+
+
+def test_an_optional_parts_team_and_name_are_checked(tmp_path: Path) -> None:
+    text = with_optional("told_by: db-exporter")
+    found = mistakes(tmp_path, text.replace("name: search", "name: api"))
+    assert "'api' is already the name of a part" in "\n".join(found)
+    found = mistakes(tmp_path, text.replace("tier: 2, team: dev, told", "tier: 2, team: ops, told"))
+    assert "'search' belongs to team 'ops'" in "\n".join(found)

@@ -174,6 +174,19 @@ def test_every_part_of_the_inventory_is_a_component_once() -> None:
     assert sorted({part.name for part in parts} - exporters) == sorted(names)
 
 
+def test_an_optional_part_counts_where_it_is_and_only_there() -> None:
+    values = {name: getattr(HEALTHY, name) for name in HEALTHY.__struct_fields__}
+    there = Seen(**(values | {"optional": frozenset({"logs-keeper"})}))
+
+    def counted(seen: Seen | None) -> set[str]:
+        found = {finding.component for finding in audit(INVENTORY, WATCHED, seen)}
+        return found & {part.name for part in INVENTORY.optional}
+
+    assert {"opensearch", "rsyslog", "logs-keeper", "mtproto"} == counted(None)
+    assert set() == counted(HEALTHY)
+    assert {"logs-keeper"} == counted(there)
+
+
 def test_the_log_store_is_the_stacks_where_it_runs_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

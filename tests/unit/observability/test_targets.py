@@ -9,7 +9,13 @@ import yaml
 from abops.inventory.load import load_inventory
 from abops.kernel.quantities import parse_duration
 from abops.observability.scrape import blackbox_config, prometheus_config
-from abops.observability.targets import UnknownAddressError, jobs, probes, target_files
+from abops.observability.targets import (
+    UnknownAddressError,
+    jobs,
+    probes,
+    target_files,
+    told_by,
+)
 
 INVENTORY = load_inventory(Path(__file__).parents[3] / "platform.yaml")
 PARTS = [part.name for part in (*INVENTORY.services, *INVENTORY.platform)]
@@ -25,6 +31,29 @@ def test_every_job_has_a_target_file() -> None:
     expected = {f"{job.name}.yml" for job in jobs(INVENTORY)} | {"probes.yml", "alertmanagers.yml"}
 
     assert expected == set(target_files(INVENTORY, "local", ADDRESSES))
+
+
+def test_an_optional_part_is_scraped_where_it_has_an_address() -> None:
+    addresses = ADDRESSES | {"mtproto": "mtproto.test:1"}
+    labels = {"service": "mtproto", "env": "local", "namespace": "analyticbot"}
+
+    files = target_files(INVENTORY, "local", addresses)
+
+    (target,) = yaml.safe_load(files["analyticbot-mtproto.yml"])
+    assert {"targets": ["mtproto.test:1"], "labels": labels} == target
+    scraped = yaml.safe_load(prometheus_config(INVENTORY))["scrape_configs"]
+    assert "analyticbot-mtproto" in {job["job_name"] for job in scraped}
+
+
+def test_an_optional_part_is_told_by_its_own_job_or_anothers() -> None:
+    told = {part.name: told_by(INVENTORY, part).name for part in INVENTORY.optional}
+
+    assert {
+        "opensearch": "node",
+        "rsyslog": "node",
+        "logs-keeper": "node",
+        "mtproto": "analyticbot-mtproto",
+    } == told
 
 
 def test_only_a_place_with_a_supervisor_has_a_target_for_it() -> None:
@@ -118,6 +147,7 @@ def test_prometheus_scrapes_every_job_as_often_as_the_inventory_says() -> None:
         "analyticbot-bot": ("5s", "/metrics"),
         "analyticbot-worker": ("5s", "/metrics"),
         "analyticbot-beat": ("5s", "/metrics"),
+        "analyticbot-mtproto": ("15s", "/metrics"),
         "postgres": ("5s", "/metrics"),
         "redis": ("5s", "/metrics"),
         "node": ("30s", "/metrics"),
@@ -134,7 +164,9 @@ def test_prometheus_scrapes_every_job_as_often_as_the_inventory_says() -> None:
 
 def test_every_job_reads_the_target_file_of_its_name() -> None:
     config = yaml.safe_load(prometheus_config(INVENTORY))
-    written = target_files(INVENTORY, "local", ADDRESSES | {"supervisor": "supervisor.test:1"})
+    optional = {part.name: f"{part.name}.test:1" for part in INVENTORY.optional}
+    more = optional | {"supervisor": "supervisor.test:1"}
+    written = target_files(INVENTORY, "local", ADDRESSES | more)
 
     read_by = [job["file_sd_configs"][0]["files"] for job in config["scrape_configs"]]
     (alertmanagers,) = config["alerting"]["alertmanagers"]

@@ -43,8 +43,9 @@ _RUNBOOK: Final = Runbook(
         "abops observability logs reconcile --check   # what went wrong meanwhile",
         "df -h",
     )
-    + "\nIt runs and does not write: it waits for the store (LogStoreRed comes as well), or the"
-    " disk of its file is full.",
+    + "\nA store that is away does not silence it (that is LogStoreRed). It runs and does not"
+    " write: the disk of its file is full, or an hourly comparison has very much to send. It is"
+    " started over and over: its log says why.",
     mitigation=shell(
         "abops stack restart logs-keeper",
         "abops observability logs reconcile       # sends what is missing, no line twice",
@@ -66,7 +67,7 @@ def keeper_stopped(team: str) -> Alert:
         ),
         threshold=_SILENT,
         unit="s",
-        reason="It writes every 30 s; the hold outlasts a start of the store, which it waits for.",
+        reason="It writes every 30 s; the hold outlasts a start of the store, which comes first.",
         hold=_STEP,
         step=_STEP,
         summary="The keeper of the log path has not written for {{ $value | humanizeDuration }}",
