@@ -46,7 +46,7 @@ class ReplayedCallbackError(ForgedCallbackError):
 class UnreadableCallbackError(OpsError):
     """The callback is signed, but cannot be read."""
 
-    hint = "Its form is in docs/reference/alert-api.md."
+    hint = "Its form is in docs/reference/alert-callbacks.md."
 
 
 class Press(Struct, frozen=True):
