@@ -88,6 +88,8 @@ async def test_nobody_takes_it_and_level_after_level_is_paged(
             return triggers(channels) == 3
 
         await eventually(three, what="three pages at PagerDuty")
+        metrics = (await service.metrics()).decode()
+        assert "abops_timer_lateness_seconds_count 2.0" in metrics
     assert [] == channels.violations("pagerduty")
 
 

@@ -42,8 +42,7 @@ class Duty:
         self._unproven: dict[int, float] = {}
         """By incident: when its last pages were queued, until they count as accepted."""
         self.hush = Hush(config, memory, telling)
-        self.lateness_s: list[float] = []
-        """How late timers went off, for whoever counts; emptied there."""
+        self._lateness_s: list[float] = []
 
     def load(self, connection: Connection, now: float) -> None:
         """Forget everything and read it from the disk."""
@@ -55,6 +54,11 @@ class Duty:
             number: at for number, at in rows.last_pages(connection) if number in self._ladders
         }
         self.hush.load(connection, now)
+
+    def take_lateness(self) -> list[float]:
+        """Return how late the timers went off since this was asked last."""
+        taken, self._lateness_s = self._lateness_s, []
+        return taken
 
     def review(self, step: Step) -> None:
         """Look at the incidents that this step changes; called before it is written."""
@@ -93,7 +97,7 @@ class Duty:
             incident.paged_at = ladder.t0
         for action in decision.actions:
             if known is not None:
-                self.lateness_s.append(now - action.due)
+                self._lateness_s.append(now - action.due)
             if action.kind == "page":
                 self._page(step, incident, action, first=ladder.step == 0)
             elif action.kind == "remind":

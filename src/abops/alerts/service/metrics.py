@@ -60,6 +60,12 @@ class Metrics:
         self.duplicate_pages = Counter(
             "abops_duplicate_pages", "Pages that may have been sent twice", registry=registry
         )
+        self.timer_lateness = Histogram(
+            "abops_timer_lateness_seconds",
+            "Time from when a level was due until it was paged",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
         self._acknowledged = Histogram(
             "abops_incidents_acknowledge_seconds",
             "Time from an incident's opening until somebody took it",

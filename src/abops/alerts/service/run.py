@@ -209,6 +209,8 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
 
     async def _tick(self) -> None:
         await self._vault.write(self._look_at_clocks)
+        for late_s in self._incidents.duty.take_lateness():
+            self._metrics.timer_lateness.observe(late_s)
         if past := self._expiry.past(self._now()):
             firing = await self._vault.write(lambda _unit: self._incidents.firing())
             await self._vault.store(self._expiry.end(past, firing, self._now()))
