@@ -8,6 +8,7 @@ import click
 
 from abops.entry.cli.alert_access import token, user
 from abops.entry.cli.alert_act import assign, noise, note, resolve
+from abops.entry.cli.alert_correlate import correlate
 from abops.entry.cli.alert_duty import maintenance, silence
 from abops.entry.cli.alert_learning import fatigue, train
 from abops.entry.cli.alert_regroup import merge, split
@@ -32,6 +33,7 @@ def group() -> None:
     """Incidents: serve, list, acknowledge, fire a test alert."""
 
 
+group.add_command(correlate)
 group.add_command(maintenance)
 for command in (resolve, assign, note, noise):
     group.add_command(command)
