@@ -195,3 +195,34 @@ async def test_of_two_that_become_one_the_earlier_escalation_stays(
         await eventually(second_level, what="level 2 of the one that is left")
         page = next(page for page in await service.pages(2) if page.level == 2)
     assert 4 <= page.at - first < 4 + TOLERANCE_S
+
+
+async def test_a_page_that_no_channel_accepts_brings_the_next_level_early(
+    channels: Channels, tmp_path: Path
+) -> None:
+    policy = Policy((Level("dev", 0), Level("devops", 600)), unaccepted_after_s=1)
+    channels.control("pagerduty", mode="5xx")
+    async with escalating(channels, tmp_path, policy) as service:
+        await service.ingest(a_body(an_alert()))
+        pages = await paged(service, 2)
+        why = (await service.pages(1))[1].reason
+    assert ["dev", "devops"] == [team for team, _ in pages]
+    assert 1 <= pages[1][1] < 1 + TOLERANCE_S
+    assert "the page before was not accepted in 1 s" == why
+
+
+async def test_a_silence_halts_an_escalation_and_its_end_begins_it_anew(
+    channels: Channels, tmp_path: Path
+) -> None:
+    policy = Policy((Level("dev", 0), Level("devops", 2)))
+    async with escalating(channels, tmp_path, policy) as service:
+        await service.ingest(a_body(an_alert()))
+        await told(service, 1, ("pd", "open"))
+        end = service.clock.now().timestamp() + 4
+        await service.silence('service="api"', ends_at=end, reason="known", by="ana")
+        await paged(service, 3)
+        pages = await service.pages(1)
+        await told(service, 1, ("pd", "escalate"))
+    assert [1, 1, 2] == [page.level for page in pages]
+    assert end <= pages[1].at < end + TOLERANCE_S
+    assert 2 <= pages[2].at - pages[1].at < 2 + TOLERANCE_S
