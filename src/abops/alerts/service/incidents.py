@@ -22,6 +22,7 @@ from abops.alerts.service.duty import Duty
 from abops.alerts.service.joining import Joining, kind_in
 from abops.alerts.service.judging import Judging
 from abops.alerts.service.memory import Memory
+from abops.alerts.service.passing import Passing
 from abops.alerts.service.regroup import Regroup
 from abops.alerts.service.step import Cause, Step, severity_of, title_of
 from abops.alerts.service.storms import Storms
@@ -51,6 +52,7 @@ class Incidents:
         self._tell, self._update = self._telling.tell, self._telling.update
         self.regroup = Regroup(config, self._memory, self._joining, self._telling)
         self.storms = Storms(config, self._memory, self._joining, self._telling, self.regroup)
+        self.passing = Passing(self._memory, self._telling)
         self.duty = Duty(config, self._memory, self._telling)
         self.actions = Actions(self._memory, self._joining, self._telling)
         self.judging = Judging(self._memory)
@@ -62,6 +64,7 @@ class Incidents:
         self._joining.load(connection, now)
         self.duty.load(connection, now)
         self.storms.load(connection, now)
+        self.passing.load(connection, now)
 
     def apply(self, unit: Unit, events: Sequence[AlertEvent]) -> None:
         """Bring the incidents up to these events, and write what changed."""
@@ -229,6 +232,7 @@ class Incidents:
             self._open_incident(step, record, event, decision)
         else:
             self._join(step, self._memory.open[number], record, event, decision)
+        self.passing.began(step, record)
         if not self.storms.is_storm(record.incident):
             self._joining.record(record, event, step.unit.now)
         step.alert(record, event, reason, terms)
@@ -295,8 +299,9 @@ class Incidents:
         self._memory.open[incident.number] = incident
         step.changed(incident, "opened")
         step.note(TimelineRow(incident.number, now, "opened", f"{incident.title}; {decision.why}"))
+        hold_s = 0.0 if decision.pages else self.passing.hold_s(step, record, incident.number)
         for channel in decision.channels:
-            cause = Cause(channel in decision.pages, record.starts_at)
+            cause = Cause(channel in decision.pages, record.starts_at, hold_s)
             self._tell(step, incident, channel, "open", cause)
 
     def _join(
@@ -361,6 +366,7 @@ class Incidents:
         step.alert(known, event, "")
         incident = self._memory.open.get(known.incident) if known.incident is not None else None
         if incident is None:
+            self.passing.ended(step, known, None)
             del self._memory.alerts[event.fingerprint]
             return
         incident.firing -= 1
@@ -369,6 +375,7 @@ class Incidents:
             incident.quiet_since = step.unit.now
             text = f"nothing fires; resolves after {self._settings.resolve_after_s:.0f} s"
             step.note(TimelineRow(incident.number, step.unit.now, "quiet", text))
+        self.passing.ended(step, known, incident)
         step.changed(incident, "updated")
         for channel in incident.channels:
             self._update(step, incident, channel)

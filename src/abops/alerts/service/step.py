@@ -25,6 +25,8 @@ class Cause(Struct, frozen=True):
 
     page: bool
     since: float
+    hold_s: float = 0.0
+    """Seconds the message waits, because it may be over by then."""
 
 
 class Step:

@@ -118,6 +118,8 @@ class Storms:
         """Count an alert that begins to fire. Return where a storm puts it; None: nowhere."""
         if event.source == "abops" or event.labels.get("alertname") in NOT_OURS:
             return None
+        if record.suppressed:  # nobody is told of it: it adds to no flood of messages
+            return None
         now = step.unit.now
         last_seen = self._kinds.get(record.kind)
         self._kinds[record.kind] = now
@@ -217,6 +219,7 @@ class Storms:
         self._telling.muted.discard(raging.row.incident)
         self._telling.muted.add(number)
         self._joining.close(number)
+        unit.channels |= outbox.release(unit.connection, number, unit.now)
         step.note(TimelineRow(number, unit.now, "storm", began.reason))
         step.changed(incident, "updated")
         raging.digest = Digest(began.at, alone=raging.digest.alone)

@@ -71,6 +71,8 @@ class Telling:
         delay = self._settings.update_every_s if kind == "update" else 0.0
         if kind in _FIRST and cause is not None and cause.page:
             delay = self._watch_s(incident, now)
+        elif cause is not None:
+            delay = max(delay, cause.hold_s)
         incident.revision += 1
         self._waiting.add((incident.number, channel))
         step.tell(

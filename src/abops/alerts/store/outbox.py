@@ -138,6 +138,26 @@ def unaccepted_pages(connection: Connection, created_before: float) -> list[Outb
     return [_item(tuple(row)) for row in rows]
 
 
+def held(connection: Connection, now: float) -> set[int]:
+    """Return the incidents whose first message waits for some time and wakes nobody up."""
+    rows = connection.exec_driver_sql(
+        "SELECT DISTINCT incident FROM outbox WHERE kind = 'open' AND state = 'pending'"
+        " AND attempts = 0 AND page = 0 AND next_at > ?",
+        (now,),
+    )
+    return {row[0] for row in rows}
+
+
+def release(connection: Connection, incident: int, now: float) -> set[str]:
+    """Make an incident's first message due now; return the channels."""
+    rows = connection.exec_driver_sql(
+        "UPDATE outbox SET next_at = ? WHERE incident = ? AND kind = 'open'"
+        " AND state = 'pending' AND next_at > ? RETURNING channel",
+        (now, incident, now),
+    )
+    return {row[0] for row in rows}
+
+
 def pages_of(connection: Connection, incidents: Collection[int]) -> int:
     """Return for how many of these incidents somebody was or is being woken up."""
     marks = ",".join("?" * len(incidents))
