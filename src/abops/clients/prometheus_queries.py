@@ -24,6 +24,10 @@ PARALLEL: Final = 6
 ANSWER_AT_MOST: Final = 32 * 2**20
 """Bytes; 200 series of 11,000 points each would be three times that, and no picture."""
 
+EXEMPLARS_AT_MOST: Final = 3 * 2**20
+"""Bytes, some 20,000 exemplars: reading more would hold up whoever shares our event loop."""
+HALVINGS: Final = 8
+
 
 class PrometheusError(OpsError):
     """Prometheus did not answer the question."""
@@ -123,10 +127,19 @@ class PrometheusQueries:
         return _series(await self._ask("/api/v1/query", {"query": expr, "time": str(at)}))
 
     async def exemplars(self, expr: str, start: int, end: int) -> list[Exemplars]:
-        """Return the exemplars of the series that `expr` selects; none where it keeps none."""
-        form = {"query": expr, "start": str(start), "end": str(end)}
-        data = await self._ask("/api/v1/query_exemplars", form)
-        return msgspec.json.decode(data, type=list[Exemplars])
+        """Return the exemplars of the series that `expr` selects; none where it keeps none.
+
+        Where there are too many, those of the newest half of the time come, or of its half.
+        """
+        for _ in range(HALVINGS):
+            form = {"query": expr, "start": str(start), "end": str(end)}
+            try:
+                data = await self._ask("/api/v1/query_exemplars", form, at_most=EXEMPLARS_AT_MOST)
+            except AnswerTooLargeError:
+                start = (start + end) // 2
+            else:
+                return msgspec.json.decode(data, type=list[Exemplars])
+        return []
 
     async def label_values(self, label: str, match: str, start: int, end: int) -> list[str]:
         """Return the values that `label` had on the series that `match` selects."""
@@ -134,13 +147,20 @@ class PrometheusQueries:
         data = await self._ask(f"/api/v1/label/{label}/values", form, method="GET")
         return sorted(msgspec.json.decode(data, type=list[str]))
 
-    async def _ask(self, path: str, form: Mapping[str, str], *, method: str = "POST") -> Raw:
+    async def _ask(
+        self,
+        path: str,
+        form: Mapping[str, str],
+        *,
+        method: str = "POST",
+        at_most: int = ANSWER_AT_MOST,
+    ) -> Raw:
         if self._client is None:
             raise PrometheusUnreachableError("the pool of connections is not open")
         given = {"params": form} if method == "GET" else {"data": form}
         try:
             async with asyncio.timeout(WITH_WAITING_S), self._turns, asyncio.timeout(TIMEOUT_S):
-                content, status = await self._read(method, path, given)
+                content, status = await self._read(method, path, given, at_most)
         except (TimeoutError, httpx2.TimeoutException) as error:
             raise PrometheusSlowError(
                 f"Prometheus did not answer within {TIMEOUT_S:g} s"
@@ -155,13 +175,15 @@ class PrometheusQueries:
             raise QueryRefusedError(answer.error or f"{self.url} answered {status}")
         return answer.data
 
-    async def _read(self, method: str, path: str, given: Mapping[str, Any]) -> tuple[bytes, int]:
+    async def _read(
+        self, method: str, path: str, given: Mapping[str, Any], at_most: int
+    ) -> tuple[bytes, int]:
         assert self._client is not None  # noqa: S101 - seen by the caller
         content = bytearray()
         async with self._client.stream(method, self.url + path, **given) as response:
             async for part in response.aiter_bytes():
                 content += part
-                if len(content) > ANSWER_AT_MOST:
+                if len(content) > at_most:
                     raise AnswerTooLargeError
         return bytes(content), response.status_code
 

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from abops.clients.answers import Answers
 from abops.clients.prometheus_queries import (
     AnswerTooLargeError,
-    Exemplars,
     PrometheusError,
     PrometheusQueries,
     QueryRefusedError,
@@ -82,7 +81,7 @@ class BoardAnswers:
         self._prometheus = prometheus
         self._clock = clock
         self._series: Answers[list[Series]] = Answers(clock, keeps_old=False)
-        self._exemplars: Answers[list[Exemplars]] = Answers(clock, keeps_old=False)
+        self._traced: Answers[list[Dot]] = Answers(clock, keeps_old=False)
         self._choices: Answers[list[str]] = Answers(clock, fresh_s=CHOICES_FRESH_S)
         self._last: Answers[bytes] = Answers(clock, at_most=KEPT_PANELS)
 
@@ -193,18 +192,20 @@ class BoardAnswers:
             fill_query(target.expr, question.board.variables, question.chosen, fixed)
             for target in panel.targets
         ]
-        asked = dict.fromkeys(text for expr in filled for text in buckets_of(expr))
+        asked = tuple(dict.fromkeys(text for expr in filled for text in buckets_of(expr)))
         try:
-            found = await _all(self._exemplars_of(text, window) for text in asked)
+            return await self._traced.get(
+                (asked, window.start, window.end), lambda: self._slowest(asked, window)
+            )
         except PrometheusError:
             return []  # a chart without marks is still a chart
-        return dots_of([series for all_ in found for series in all_], window)
 
-    async def _exemplars_of(self, text: str, window: Window) -> list[Exemplars]:
-        return await self._exemplars.get(
-            (text, window.start, window.end),
-            lambda: self._prometheus.exemplars(text, window.start, window.end + window.step),
-        )
+    async def _slowest(self, asked: Iterable[str], window: Window) -> list[Dot]:
+        """Ask for exemplars and keep the few that are marked, not the thousands that are not."""
+        start, end = window.start, window.end + window.step
+        found = await _all(self._prometheus.exemplars(text, start, end) for text in asked)
+        every = [series for all_ in found for series in all_]
+        return await asyncio.to_thread(dots_of, every, window)
 
     async def _ask(self, question: Question, target: Target, window: Window) -> list[Series]:
         expr = fill_query(
