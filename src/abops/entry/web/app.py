@@ -5,8 +5,8 @@ errors in the caller's language: a page for a person, a document for a program.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -103,28 +103,13 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
     callbacks = Callbacks(service, allow_unlinked=allow_unlinked)
     polling = Polling(service.config, callbacks)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if access:
-            await asyncio.to_thread(access.open)
-        await service.start()
-        if poll_telegram:
-            polling.start()
-        try:
-            yield
-        finally:
-            await polling.stop()
-            await service.stop()
-            if access:
-                access.close()
-
     app = FastAPI(
         title="AnalyticBot Ops",
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=_life(service, polling if poll_telegram else None, access),
     )
     app.include_router(alerts_router(service))
     app.include_router(intake_router(service))
@@ -136,21 +121,49 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
     app.include_router(storms_router(service, pages))
     app.include_router(statistics_router(service, pages))
 
-    @app.get("/static/{version}/{name:path}", include_in_schema=False)
-    async def static(request: Request, version: str, name: str) -> Response:
-        found = assets.response(version, name, request.headers)
-        return found or PlainTextResponse("not found\n", 404)
-
+    _serve_files(app, assets)
     describe(app)
     answer = _answer_errors(app, pages)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_ABOVE, compresslevel=COMPRESS_LEVEL)
     if access:
-        url = service.config.endpoints.service_url
-        app.include_router(AccessPages(access, pages, url=url, proxies=proxies).router())
-        tokens = Tokens(Path(service.config.endpoints.secrets_dir))
+        where = service.config.endpoints
+        signing = AccessPages(access, pages, url=where.service_url, proxies=proxies)
+        app.include_router(signing.router())
+        tokens = Tokens(Path(where.secrets_dir))
         app.add_middleware(Gate, access=access, tokens=tokens, refuse=answer, proxies=proxies)
     app.add_middleware(Guard, hosts=_own_hosts(service))
     return app
+
+
+def _life(
+    service: AlertService, polling: Polling | None, access: Access | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return what runs as long as the application does."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if access:
+            await asyncio.to_thread(access.open)
+        await service.start()
+        if polling:
+            polling.start()
+        try:
+            yield
+        finally:
+            if polling:
+                await polling.stop()
+            await service.stop()
+            if access:
+                access.close()
+
+    return lifespan
+
+
+def _serve_files(app: FastAPI, assets: Assets) -> None:
+    @app.get("/static/{version}/{name:path}", include_in_schema=False)
+    async def static(request: Request, version: str, name: str) -> Response:
+        found = assets.response(version, name, request.headers)
+        return found or PlainTextResponse("not found\n", 404)
 
 
 def _own_hosts(service: AlertService) -> set[str]:
