@@ -1,29 +1,22 @@
 """Whatever is sent to the API, it answers as its own description says, and never with a 5xx."""
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx2
 import msgspec
 import pytest
-import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from abops.alerts.model import Endpoints, ServiceConfig
-from abops.alerts.service import AlertService
-from abops.alerts.service.access import Access
-from abops.entry.web.app import create_app
 from abops.entry.web.openapi import OPERATIONS, Operation, Refusal
-from support.alerts import PROMPT, TOKEN, a_body, a_routing, an_alert
+from support.alerts import TOKEN, a_body, a_process, an_alert
+from support.channels import prepared
 from support.from_schema import almost
-from support.servers import free_port
 
 RESPOND = "respond-token-of-the-tests"
 TRIED = [key for key, o in OPERATIONS.items() if o.media == "application/json"]
@@ -37,41 +30,20 @@ class Api:
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    # A process of its own: its dice would disturb those of the laws. Nobody listens where
+    # messages would go: what is told is another test's matter.
     folder = tmp_path_factory.mktemp("api")
-    for name, secret in [("ingest", TOKEN), ("respond", RESPOND), ("slack", "x")]:
-        (folder / name).write_text(secret)
-    # Nobody listens where messages would go: what is told is another test's matter.
-    nobody = f"http://127.0.0.1:{free_port()}"
-    endpoints = Endpoints(
-        slack_api_url=f"{nobody}/api/",
-        pagerduty_url=nobody,
-        telegram_url=nobody,
-        smtp_host="127.0.0.1",
-        smtp_port=free_port(),
-        secrets_dir=str(folder),
-    )
-    config = ServiceConfig("local", a_routing(), folder / "data", endpoints, PROMPT)
-    app = create_app(AlertService(config), access=Access(config.data_dir))
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=free_port(), log_config=None, timeout_graceful_shutdown=1)
-    )
-    thread = Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    try:
-        with httpx2.Client(
-            base_url=f"http://127.0.0.1:{server.config.port}", trust_env=False, timeout=20
-        ) as client:
-            while not server.started:
-                thread.join(0.02)
-                assert thread.is_alive()
-            firing = [an_alert(f"A{n}", service=f"s{n}") for n in range(5)]
-            taken = client.post("/v1/alertmanager", content=a_body(*firing), headers=bearer(TOKEN))
-            assert 200 == taken.status_code
-            document = client.get("/v1/openapi.json", headers=bearer(RESPOND)).json()
-            yield Api(client, document)
-    finally:
-        server.should_exit = True
-        thread.join()
+    channels = prepared(folder / "channels")
+    for name, secret in [("ingest", TOKEN), ("respond", RESPOND)]:
+        (channels.folder / "secrets" / name).write_text(secret)
+    with (
+        a_process(channels, folder / "service") as process,
+        httpx2.Client(base_url=process.client.base_url, trust_env=False, timeout=20) as client,
+    ):
+        firing = [an_alert(f"A{n}", service=f"s{n}") for n in range(5)]
+        taken = client.post("/v1/alertmanager", content=a_body(*firing), headers=bearer(TOKEN))
+        assert 200 == taken.status_code
+        yield Api(client, client.get("/v1/openapi.json", headers=bearer(RESPOND)).json())
 
 
 def bearer(token: str) -> dict[str, str]:
