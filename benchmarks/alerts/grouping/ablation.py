@@ -16,15 +16,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from data import CONFIGURATIONS, Numbers, Seconds, Stream, path_of, read
 from forest import links, share_of
 from measure import area, macro
-from run import DATA, GAPS, NO_DATA, TAUS, Judged, evidence_of, learned, swept
+from run import DATA, GAPS, NO_DATA, RARE_S, TAUS, Judged, evidence_of, learned, reach_of, swept
 
 from abops.alerts.correlate import affinity
 from abops.alerts.correlate.affinity import Affinity
 from abops.alerts.correlate.topology import NODE
 
 FOR_EVER = 1e12
-COMMON = 1e-4
-"""Share of the windows up to which a kind counts as rare."""
 
 
 class Classes(NamedTuple):
@@ -47,12 +45,6 @@ class Variant(NamedTuple):
     learning: dict[str, Any]
 
 
-def by_kind(known: Affinity, stream: Stream) -> Classes:
-    """Compare as the service does."""
-    evidence = evidence_of(known, stream)
-    return Classes(stream.kinds, evidence, np.ones_like(evidence))
-
-
 def with_host(same_host: float, *, other_host: float = 1.0) -> Compare:
     """Compare with the host as evidence; the same kind elsewhere may count less."""
 
@@ -66,36 +58,34 @@ def with_host(same_host: float, *, other_host: float = 1.0) -> Compare:
         same = hosts[:, None] == hosts[None, :]
         evidence = np.where(same_kind & ~same, other_host, evidence)
         evidence = np.where(same & ~same_kind, np.maximum(evidence, same_host), evidence)
-        return Classes(of_alert.astype(np.int64), evidence, np.ones_like(evidence))
+        reach = reach_of(known, stream, RARE_S)[kinds[:, None], kinds[None, :]]
+        return Classes(of_alert.astype(np.int64), evidence, reach)
 
     return compare
 
 
-def by_rarity(power: float) -> Compare:
-    """Let common kinds reach less far: the more there are of them, the more meet by chance."""
+def by_rarity(rare_s: float) -> Compare:
+    """Compare with another idea of what is rare; 0: all kinds reach the same."""
 
     def compare(known: Affinity, stream: Stream) -> Classes:
-        seen = known.state()
-        share = [seen["kinds"].get(k, 0.0) / seen["windows"] for k in stream.kind_names]
-        reach = np.minimum(1.0, COMMON / np.maximum(share, 1e-9)) ** power
-        evidence = evidence_of(known, stream)
-        return Classes(stream.kinds, evidence, np.minimum(reach[:, None], reach[None, :]))
+        return Classes(stream.kinds, evidence_of(known, stream), reach_of(known, stream, rare_s))
 
     return compare
 
 
 VARIANTS = (
-    Variant("as the service does", by_kind, {}),
-    Variant("windows of 5 s", by_kind, {"WINDOW_S": 5.0, "GRIDS": (0.0, 2.5)}),
-    Variant("windows of .25 s", by_kind, {"WINDOW_S": 0.25, "GRIDS": (0.0, 0.125)}),
-    Variant("few sightings count in full", by_kind, {"SHRINK": 0.0}),
-    Variant("few sightings count less", by_kind, {"SHRINK": 20.0}),
-    Variant("nothing is forgotten", by_kind, {"HALF_LIFE_S": FOR_EVER}),
+    Variant("as the service does", by_rarity(RARE_S), {}),
+    Variant("windows of 5 s", by_rarity(RARE_S), {"WINDOW_S": 5.0, "GRIDS": (0.0, 2.5)}),
+    Variant("windows of .25 s", by_rarity(RARE_S), {"WINDOW_S": 0.25, "GRIDS": (0.0, 0.125)}),
+    Variant("few sightings count in full", by_rarity(RARE_S), {"SHRINK": 0.0}),
+    Variant("few sightings count less", by_rarity(RARE_S), {"SHRINK": 20.0}),
+    Variant("nothing is forgotten", by_rarity(RARE_S), {"HALF_LIFE_S": FOR_EVER}),
     Variant("same host as same machine", with_host(NODE), {}),
     Variant("same host as same service", with_host(1.0), {}),
     Variant("same kind elsewhere .6", with_host(-1.0, other_host=0.6), {}),
-    Variant("rare kinds reach further", by_rarity(0.5), {}),
-    Variant("rare kinds reach much further", by_rarity(1.0), {}),
+    Variant("all kinds reach the same", by_rarity(0.0), {}),
+    Variant("rare is once an hour", by_rarity(3_600.0), {}),
+    Variant("rare is once a day", by_rarity(86_400.0), {}),
 )
 
 

@@ -31,35 +31,32 @@ class Counts:
 
     def __init__(self, stream: Stream) -> None:
         self._names = [f"{stream.name} {label}" for label in stream.label_names[1:]]
-        shape = len(stream.labels), len(stream.label_names)
+        shape = len(stream.label_names), len(stream.labels)
         self._table = np.zeros(shape)
-        self._table[np.arange(shape[0]), stream.labels] = 1
+        self._table[stream.labels, np.arange(shape[1])] = 1
 
     def grow(self, into: Numbers) -> None:
         """Note in which group each group is now."""
         groups = int(into.max()) + 1
-        self._table = np.stack(
-            [np.bincount(into, column, groups) for column in self._table.T], axis=1
-        )
+        self._table = np.stack([np.bincount(into, row, groups) for row in self._table])
 
     @property
     def groups(self) -> int:
         """Return how many there are."""
-        return len(self._table)
+        return int(self._table.shape[1])
 
     def instances(self, *, noise: bool) -> Instances:
         """Judge each attack, among all alerts or among those of attacks."""
-        own = self._table[:, 1:]
-        size = self._table.sum(axis=1) if noise else own.sum(axis=1)
+        own = self._table[1:]
+        size = (self._table if noise else own).sum(axis=0)
         return dict(zip(self._names, _points(own, size), strict=True))
 
 
 def _points(own: Seconds, size: Seconds) -> list[Point]:
-    total = size.sum()
-    of_label = own.sum(axis=0)
-    together = (own * own).sum(axis=0)
-    foreign = (own * (size[:, None] - own)).sum(axis=0)
-    pairs = of_label * (total - of_label)
+    of_label = own.sum(axis=1)
+    together = np.einsum("lg,lg->l", own, own)
+    foreign = np.einsum("lg,g->l", own, size) - together
+    pairs = of_label * (size.sum() - of_label)
     return [
         Point(float(1 - f / p) if p else 1.0, float(t / n**2))
         for t, f, n, p in zip(together, foreign, of_label, pairs, strict=True)

@@ -23,7 +23,10 @@ class TwinsDifferError(AssertionError):
 
 
 def check(
-    stream: Stream, affinity: Affinity, settings: Sequence[tuple[float, float]] = SETTINGS
+    stream: Stream,
+    affinity: Affinity,
+    rare_s: float,
+    settings: Sequence[tuple[float, float]] = SETTINGS,
 ) -> None:
     """Compare both on a part of a stream with an attack in it."""
     attacked = np.flatnonzero(stream.labels)
@@ -32,7 +35,8 @@ def check(
         times=stream.times[begin : begin + ALERTS], kinds=stream.kinds[begin : begin + ALERTS]
     )
     for gap_s, tau in settings:
-        one, other = streamed(part, affinity, Setting(gap_s, tau)), fast(part, affinity, gap_s, tau)
+        setting = Setting(gap_s, tau, rare_s)
+        one, other = streamed(part, affinity, setting), fast(part, affinity, setting)
         if not (first_of_each(one) == first_of_each(other)).all():
             raise TwinsDifferError(f"gap {gap_s} s, tau {tau}: other groups than the service's")
 
@@ -44,12 +48,14 @@ def first_of_each(groups: Numbers) -> Numbers:
     return named
 
 
-def fast(stream: Stream, affinity: Affinity, gap_s: float, tau: float) -> Numbers:
+def fast(stream: Stream, affinity: Affinity, setting: Setting) -> Numbers:
     """Group as the benchmark does."""
     names = stream.kind_names
     evidence = np.array([[1.0 if a == b else affinity.between(a, b) for b in names] for a in names])
-    pairs = links(stream.times, stream.kinds, gap_s)
-    return next(grown(pairs, pairs.distances(share_of(evidence, tau)), (gap_s,)))
+    each = np.array([affinity.rarity(kind, setting.rare_s) for kind in names])
+    share = share_of(evidence, setting.tau) * np.minimum(each[:, None], each[None, :])
+    pairs = links(stream.times, stream.kinds, setting.gap_s)
+    return next(grown(pairs, pairs.distances(share), (setting.gap_s,)))
 
 
 def streamed(stream: Stream, affinity: Affinity, setting: Setting) -> Numbers:
@@ -93,3 +99,7 @@ class _Opaque(Affinity):
     def between(self, a: str, b: str) -> float:
         """Return how much two kinds belong together."""
         return self._known.between(self._names[a], self._names[b])
+
+    def rarity(self, kind: str, rare_s: float) -> float:
+        """Return how rare a kind is."""
+        return self._known.rarity(self._names[kind], rare_s)

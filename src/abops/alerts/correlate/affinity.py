@@ -16,6 +16,8 @@ WINDOW_S: Final = 1.0
 GRIDS: Final = (0.0, 0.5)
 SHRINK: Final = 5.0
 HALF_LIFE_S: Final = 14 * 86_400.0
+WATCHED_AT_LEAST_S: Final = 86_400.0
+"""A kind is not called common before it has come often in a whole day."""
 NEVER: Final = -1.0
 _RESCALE_AT: Final = 1e9
 PAIRS_AT_MOST: Final = 50_000
@@ -32,6 +34,10 @@ class AffinityState(Struct):
     pairs: list[tuple[str, str, float]] = []
     began: float | None = None
     """When a sighting counted 1; one of today counts more."""
+    seconds: float = 0.0
+    """How long it has watched, weighed as the sightings are."""
+    at: float | None = None
+    """Until when that was counted."""
 
 
 class Affinity:
@@ -42,6 +48,8 @@ class Affinity:
         self._kinds: dict[str, float] = {}
         self._pairs: dict[tuple[str, str], float] = {}
         self._began: float | None = None
+        self._seconds = 0.0
+        self._at: float | None = None
         self._current: list[tuple[int, set[str]]] = [(-1, set()) for _ in GRIDS]
 
     def observe(self, kind: str, at: float) -> None:
@@ -70,10 +78,23 @@ class Affinity:
         alone = (self._kinds[a] / self._windows) * (self._kinds[b] / self._windows)
         return math.log(pair / alone) / -math.log(pair) * together / (together + SHRINK)
 
+    def rarity(self, kind: str, rare_s: float) -> float:
+        """Return 1 for a kind that comes every `rare_s` seconds at most, less for a common one.
+
+        The more often a kind comes anyway, the more of its alerts meet others by chance.
+        """
+        count = self._kinds.get(kind, 0.0) / len(GRIDS)
+        if not count or rare_s <= 0.0:
+            return 1.0
+        floor = WATCHED_AT_LEAST_S * self._weight(self._at or 0.0)
+        return math.sqrt(min(max(self._seconds, floor) / count / rare_s, 1.0))
+
     def state(self) -> dict[str, Any]:
         """Return what was learned, as JSON can hold it; the windows still open are left out."""
         pairs = [(a, b, count) for (a, b), count in self._pairs.items()]
-        state = AffinityState(self._windows, self._kinds, pairs, self._began)
+        state = AffinityState(
+            self._windows, self._kinds, pairs, self._began, self._seconds, self._at
+        )
         built: dict[str, Any] = to_builtins(state)
         return built
 
@@ -86,6 +107,7 @@ class Affinity:
         affinity._kinds = dict(known.kinds)
         affinity._pairs = {(a, b): count for a, b, count in known.pairs}
         affinity._began = known.began
+        affinity._seconds, affinity._at = known.seconds, known.at
         return affinity
 
     @classmethod
@@ -112,6 +134,8 @@ class Affinity:
             self._rescale(weight, at)
             weight = 1.0
         self._windows += weight
+        self._seconds += weight * (at - (at if self._at is None else self._at))
+        self._at = at
         ordered = sorted(kinds)
         for kind in ordered:
             self._kinds[kind] = self._kinds.get(kind, 0.0) + weight
@@ -131,5 +155,6 @@ class Affinity:
     def _rescale(self, weight: float, at: float) -> None:
         self._began = at
         self._windows /= weight
+        self._seconds /= weight
         self._kinds = {kind: count / weight for kind, count in self._kinds.items()}
         self._pairs = {pair: count / weight for pair, count in self._pairs.items()}

@@ -34,6 +34,11 @@ class Setting(Struct, frozen=True):
     """Seconds that full evidence bridges."""
     tau: float = 0.2
     """Evidence below which two alerts never belong together."""
+    rare_s: float = 0.0
+    """Seconds between two alerts of a kind from which on it reaches the whole gap.
+
+    One that comes four times as often reaches half of it. 0: all kinds reach the same.
+    """
 
     def reach_s(self, evidence: float) -> float:
         """Return the seconds that this much evidence bridges."""
@@ -120,7 +125,7 @@ class Correlator:
             if gap_s > self.setting.gap_s:
                 continue
             evidence, why = self._evidence(sighting, words, kind, last)
-            if evidence <= self.setting.tau or gap_s > self.setting.reach_s(evidence):
+            if evidence <= self.setting.tau or gap_s > self._reach_s(evidence, sighting, kind):
                 continue
             term = Term(last.group, round(evidence, 3), gap_s, why)
             known = best.get(last.group)
@@ -189,6 +194,14 @@ class Correlator:
         correlator.affinity = Affinity.restore(known.affinity)
         correlator._taught = {(a, b): value for a, b, value in known.taught}
         return correlator
+
+    def _reach_s(self, evidence: float, sighting: Sighting, kind: str) -> float:
+        """Return the seconds that the evidence bridges; the more common kind of both decides."""
+        whole, rare_s = self.setting.reach_s(evidence), self.setting.rare_s
+        if rare_s <= 0.0:
+            return whole
+        common = (self.affinity.rarity(one, rare_s) for one in (sighting.kind, kind))
+        return whole * min(common)
 
     def _candidates(self, sighting: Sighting) -> Iterable[tuple[str, _Last]]:
         env, service = sighting.place.env, sighting.place.service

@@ -119,3 +119,26 @@ def test_tau_far_below_nothing_is_a_pure_gap() -> None:
     correlator.record(a_sighting("X", "one", 0), 1)
     assert (1,) == correlator.match(a_sighting("Y", "two", 99.9)).groups
     assert () == correlator.match(a_sighting("Y", "two", 100.1)).groups
+
+
+@pytest.mark.parametrize(("every_s", "expected"), [(40_000.0, 1.0), (400.0, 0.5), (100.0, 0.25)])
+def test_a_kind_that_comes_often_reaches_less_far(every_s: float, expected: float) -> None:
+    correlator = Correlator(setting=Setting(gap_s=100, rare_s=1_600))
+    alerts = int(100 * 86_400 // every_s) if every_s > 1_600 else 3_000
+    last = 0.0
+    for number in range(alerts):
+        last = number * every_s
+        correlator.record(a_sighting("X", "one", last), number)
+    assert pytest.approx(expected, rel=0.02) == correlator.affinity.rarity("X", 1_600)
+    near = correlator.match(a_sighting("X", "one", last + 98 * expected)).groups
+    assert ((alerts - 1,), ()) == (
+        near,
+        correlator.match(a_sighting("X", "one", last + 103 * expected)).groups,
+    )
+
+
+def test_nothing_is_common_on_the_first_day() -> None:
+    correlator = Correlator()
+    for second in range(20):
+        correlator.record(a_sighting("X", "one", second * 60.0), 1)
+    assert 1.0 == correlator.affinity.rarity("X", 3_600)
