@@ -73,6 +73,20 @@ def test_a_mark_leads_to_its_trace(open_page: OpenPage) -> None:
     page.wait_for_url(f"**/traces/{SLOW}")
 
 
+def test_on_a_heat_map_marks_stand_on_its_cells(open_page: OpenPage) -> None:
+    page = drawn(open_page(BOARD, live=False))
+    cells = page.locator("#panel-2 canvas").bounding_box()
+    bounds = page.locator("#panel-2 .bounds").bounding_box()
+    mark = page.locator(f'#panel-2 .dot[href="/traces/{SLOW}"]').bounding_box()
+    assert cells is not None
+    assert bounds is not None
+    assert mark is not None
+    assert bounds["x"] + bounds["width"] <= cells["x"]
+    middle = mark["x"] + mark["width"] / 2, mark["y"] + mark["height"] / 2
+    assert cells["x"] <= middle[0] <= cells["x"] + cells["width"]
+    assert cells["y"] <= middle[1] <= cells["y"] + cells["height"] / 2
+
+
 def test_a_panel_that_does_not_show_seconds_has_no_marks(open_page: OpenPage) -> None:
     page = drawn(open_page(BOARD, live=False))
     expect(page.locator("#panel-3 .legend")).to_be_visible()
