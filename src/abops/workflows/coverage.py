@@ -1,5 +1,6 @@
 """The coverage audit with everything it needs: the catalogue, and what a live environment shows."""
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -61,12 +62,15 @@ def coverage(
         objectives=frozenset(objective.service for objective in inventory.slos),
         runbooks=frozenset(path.stem for path in runbooks.glob("*.md")),
     )
-    seen = _look(inventory, known, clock, live) if live else None
-    return audit(inventory, known, seen)
+    if live is None:
+        return audit(inventory, known)
+    with closing(Prometheus(live.prometheus)) as prometheus:
+        return audit(inventory, known, _look(prometheus, inventory, known, clock, live))
 
 
-def _look(inventory: Inventory, known: Catalogue, clock: Clock, live: Live) -> Seen:
-    prometheus = Prometheus(live.prometheus)
+def _look(
+    prometheus: Prometheus, inventory: Inventory, known: Catalogue, clock: Clock, live: Live
+) -> Seen:
     optional = _optional(prometheus, inventory)
     parts = components(inventory, optional)
     up = {value.labels.get("job", "") for value in prometheus.query("max by (job) (up) == 1")}
@@ -123,23 +127,25 @@ def filled_in(expr: str) -> str:
 
 
 def _traced(url: str, parts: tuple[Component, ...], clock: Clock) -> frozenset[str]:
-    jaeger, now = Jaeger(url), clock.now()
-    known = set(jaeger.services())
-    return frozenset(
-        part.name
-        for part in parts
-        if part.job in known and jaeger.has_spans(part.job, now - RECENT, now)
-    )
+    now = clock.now()
+    with closing(Jaeger(url)) as jaeger:
+        known = set(jaeger.services())
+        return frozenset(
+            part.name
+            for part in parts
+            if part.job in known and jaeger.has_spans(part.job, now - RECENT, now)
+        )
 
 
 def _logged(
     url: str, inventory: Inventory, parts: tuple[Component, ...], clock: Clock
 ) -> frozenset[str]:
-    store, now = OpenSearch(url), clock.now()
+    now = clock.now()
     logging = {source.part for source in log_sources(inventory)}
-    return frozenset(
-        part.name
-        for part in parts
-        if part.name in logging
-        and find(store, inventory, Query(part=part.name, since=now - RECENT, size=1), now).lines
-    )
+    with closing(OpenSearch(url)) as store:
+        return frozenset(
+            part.name
+            for part in parts
+            if part.name in logging
+            and find(store, inventory, Query(part=part.name, since=now - RECENT, size=1), now).lines
+        )
