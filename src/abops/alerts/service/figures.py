@@ -1,6 +1,5 @@
 """What the alerts of a period cost people, and which past incidents looked like one."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,6 +18,7 @@ from abops.kernel.clock import Clock
 
 DAY_S: Final = 86_400.0
 MOST_SIMILAR: Final = 3
+TEST_ALERT: Final = "AbopsTestAlert"
 
 
 class SimilarIncident(Struct, frozen=True):
@@ -59,23 +59,30 @@ class Figures:
 def _statistics(connection: Connection, until: datetime, days: int) -> Statistics:
     end = until.timestamp()
     period_s = days * DAY_S
-    found = rows.incidents(connection, end - period_s, end)
-    now = _fatigue(connection, found, end - period_s, end)
-    earlier = rows.incidents(connection, end - 2 * period_s, end - period_s)
+    found, now = _period(connection, end - period_s, end)
+    _, before = _period(connection, end - 2 * period_s, end - period_s)
     return Statistics(
         since=until - timedelta(days=days),
         until=until,
         now=now,
-        before=_fatigue(connection, earlier, end - 2 * period_s, end - period_s),
+        before=before,
         kinds=by_kind(found, now.kinds),
         unresolved=tuple((i.number, i.title) for i in found if i.state != "resolved"),
     )
 
 
-def _fatigue(connection: Connection, found: Sequence[Lived], since: float, until: float) -> Fatigue:
-    woken = rows.pages(connection, since, until)
-    pages = [Page(page.person, _hour(page.at)) for page in woken]
-    return fatigue(pages, [closed(i) for i in found], period_s=max(until - since, WEEK_S))
+def _period(connection: Connection, since: float, until: float) -> tuple[list[Lived], Fatigue]:
+    """Return the incidents of a time and what they cost; tests of the alert path do not count."""
+    every = rows.incidents(connection, since, until)
+    found = [i for i in every if i.kind != TEST_ALERT]
+    tests = {i.number for i in every if i.kind == TEST_ALERT}
+    pages = [
+        Page(page.person, _hour(page.at))
+        for page in rows.pages(connection, since, until)
+        if page.incident not in tests
+    ]
+    period_s = max(until - since, WEEK_S)
+    return found, fatigue(pages, [closed(i) for i in found], period_s=period_s)
 
 
 def _hour(at: float) -> int:
