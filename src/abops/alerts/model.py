@@ -142,6 +142,10 @@ class Alert(Struct, frozen=True):
     ends_at: datetime | None
     ended_by: str = ""
     """What ended it: its source, or `vanished`."""
+    flapping: bool = False
+    """Whether it comes and goes, so that its changes are counted instead of told."""
+    changes: int = 0
+    """Changes that were counted since it flaps."""
     generator_url: str = ""
 
 

@@ -19,6 +19,7 @@ from abops.alerts.model import (
 from abops.alerts.route.tree import decide, fallback_channels
 from abops.alerts.service.actions import Actions
 from abops.alerts.service.duty import Duty
+from abops.alerts.service.flapping import Flapping
 from abops.alerts.service.joining import Joining, kind_in
 from abops.alerts.service.judging import Judging
 from abops.alerts.service.memory import Memory
@@ -53,6 +54,7 @@ class Incidents:
         self.regroup = Regroup(config, self._memory, self._joining, self._telling)
         self.storms = Storms(config, self._memory, self._joining, self._telling, self.regroup)
         self.passing = Passing(self._memory, self._telling)
+        self.flapping = Flapping(self._memory, self._telling)
         self.duty = Duty(config, self._memory, self._telling)
         self.actions = Actions(self._memory, self._joining, self._telling)
         self.judging = Judging(self._memory)
@@ -65,6 +67,7 @@ class Incidents:
         self.duty.load(connection, now)
         self.storms.load(connection, now)
         self.passing.load(connection, now)
+        self.flapping.load(now)
 
     def apply(self, unit: Unit, events: Sequence[AlertEvent]) -> None:
         """Bring the incidents up to these events, and write what changed."""
@@ -233,6 +236,7 @@ class Incidents:
         else:
             self._join(step, self._memory.open[number], record, event, decision)
         self.passing.began(step, record)
+        self.flapping.observe(step, record, before=known)
         if not self.storms.is_storm(record.incident):
             self._joining.record(record, event, step.unit.now)
         step.alert(record, event, reason, terms)
@@ -334,7 +338,7 @@ class Incidents:
                 self._tell(step, incident, channel, "open", cause)
             elif rises and channel in decision.channels:
                 self._tell(step, incident, channel, "rise", cause)
-            else:
+            elif not self.flapping.counts_only(record):
                 self._update(step, incident, channel)
 
     def _rise(
@@ -363,6 +367,7 @@ class Incidents:
         known.state = "resolved"
         known.ends_at = event.ends_at.timestamp() if event.ends_at else step.unit.now
         known.ended_by = "vanished" if event.source == "reconcile" else "source"
+        self.flapping.observe(step, known, before=known)
         step.alert(known, event, "")
         incident = self._memory.open.get(known.incident) if known.incident is not None else None
         if incident is None:
@@ -377,5 +382,6 @@ class Incidents:
             step.note(TimelineRow(incident.number, step.unit.now, "quiet", text))
         self.passing.ended(step, known, incident)
         step.changed(incident, "updated")
-        for channel in incident.channels:
-            self._update(step, incident, channel)
+        if not self.flapping.counts_only(known):
+            for channel in incident.channels:
+                self._update(step, incident, channel)

@@ -223,6 +223,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
     def _look_at_clocks(self, unit: Unit) -> None:
         self._incidents.storms.tick(unit)
         self._incidents.passing.tick(unit)
+        self._incidents.flapping.tick(unit)
         self._incidents.resolve_quiet(unit)
         self._incidents.duty.tick(unit, self._incidents.unack)
         overdue = unit.now - self.config.settings.page_fallback_after_s

@@ -187,6 +187,7 @@ def _alert_lines(detail: IncidentDetail) -> Sequence[str]:
     lines = [
         f"{m.alert.name}: {m.alert.annotations.get('summary', '') or _where(m.alert.labels)}"
         + (" (over)" if m.alert.state == "resolved" else "")
+        + (" (flaps)" if m.alert.flapping else "")
         for m in shown
     ]
     more = detail.summary.alerts - len(shown)

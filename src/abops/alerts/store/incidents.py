@@ -174,6 +174,13 @@ def move_members(  # noqa: PLR0913 - all of it is what the move is
     )
 
 
+def keep_changes(connection: Connection, fingerprint: str, changes: str) -> None:
+    """Write the last states of an alert."""
+    connection.exec_driver_sql(
+        "UPDATE alert SET changes = ? WHERE fingerprint = ?", (changes, fingerprint)
+    )
+
+
 def last_number(connection: Connection) -> int:
     """Return the highest incident number ever given, 0 when there is none."""
     statement = "SELECT coalesce(max(number), 0) FROM incident"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, Row
 
 from abops.alerts.model import (
@@ -25,6 +26,16 @@ _SUMMARY = (
     " channels, acked_at, acked_by, resolved_at, recurs, revision, runbook_url, description,"
     " shape, owner, merged_into, score, score_terms, causes, level, noise"
 )
+
+
+class _Flap(Struct, frozen=True):
+    """What of an alert's last states is shown."""
+
+    flapping: bool = False
+    counted: int = 0
+
+
+_decode_flap = msgspec.json.Decoder(_Flap).decode
 _TIMELINE_AT_MOST = 500
 
 
@@ -127,7 +138,7 @@ def _members(connection: Connection, number: int, limit: int) -> tuple[Member, .
     rows = connection.exec_driver_sql(
         "SELECT a.fingerprint, a.name, a.severity, a.service, a.env, m.state, a.labels,"
         " a.annotations, m.starts_at, m.ends_at, m.ended_by, a.generator_url, m.reason,"
-        " m.joined_at, m.terms FROM member AS m JOIN alert AS a USING (fingerprint)"
+        " m.joined_at, m.terms, a.changes FROM member AS m JOIN alert AS a USING (fingerprint)"
         " WHERE m.incident = ? ORDER BY m.state = 'resolved', m.joined_at LIMIT ?",
         (number, limit),
     )
@@ -146,6 +157,8 @@ def _members(connection: Connection, number: int, limit: int) -> tuple[Member, .
                 ends_at=_maybe(row.ends_at),
                 ended_by=row.ended_by,
                 generator_url=row.generator_url,
+                flapping=(flap := _flap(row.changes)).flapping,
+                changes=flap.counted,
             ),
             reason=row.reason,
             joined_at=_moment(row.joined_at),
@@ -153,6 +166,10 @@ def _members(connection: Connection, number: int, limit: int) -> tuple[Member, .
         )
         for row in rows
     )
+
+
+def _flap(changes: str) -> _Flap:
+    return _decode_flap(changes) if changes else _Flap()
 
 
 def _timeline(connection: Connection, number: int) -> tuple[TimelineEntry, ...]:

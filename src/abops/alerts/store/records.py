@@ -38,7 +38,7 @@ class AlertRecord(Struct):
     suppressed: str = ""
     """Why nobody is told of it. Empty: people are told."""
     changes: str = ""
-    """Its last states, newest last, one letter each: what flapping is judged by."""
+    """Its last states, as JSON: what flapping is judged by. Empty: it fired only once."""
 
 
 class IncidentRecord(Struct):
