@@ -91,7 +91,7 @@ VARIANTS = (
 
 def areas(train: Sequence[Stream], streams: Sequence[Stream], variant: Variant) -> list[float]:
     """Return the area without and with noise."""
-    with patch.multiple(affinity, **variant.learning):
+    with patch.multiple(affinity, **({"WINDOW_S": affinity.WINDOW_S} | variant.learning)):
         known = learned(train)
         classes = [variant.compare(known, stream) for stream in streams]
     pairs = [

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +84,8 @@ def evidence_of(affinity: Affinity, stream: Stream) -> Seconds:
 def reach_of(affinity: Affinity, stream: Stream, rare_s: float) -> Seconds:
     """Return which part of the gap each pair of kinds may use, as the correlator asks it."""
     each = np.array([affinity.rarity(kind, rare_s) for kind in stream.kind_names])
-    return np.minimum(each[:, None], each[None, :])
+    of_pair: Seconds = np.minimum(each[:, None], each[None, :])
+    return of_pair
 
 
 def swept(
@@ -178,12 +179,13 @@ def run(folder: Path, configuration: str, split: str, *, small: bool) -> list[Re
     learning = time.process_time() - begun
     twin.check(streams[-1], affinity, RARE_S)
     results = []
-    for method, judge in (
+    methods: tuple[tuple[str, Callable[[], list[Judged]]], ...] = (
         ("ours", lambda: ours(streams, affinity, RARE_S)),
         ("ours, all kinds reach the same", lambda: ours(streams, affinity, 0.0)),
         ("time-delta", lambda: time_delta(streams)),
         ("time-delta by kind and host", lambda: by_kind_and_host(streams)),
-    ):
+    )
+    for method, judge in methods:
         begun = time.process_time()
         judged = judge()
         spent = time.process_time() - begun + (learning if method.startswith("ours") else 0.0)
