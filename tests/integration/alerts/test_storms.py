@@ -119,7 +119,7 @@ async def test_three_thousand_alerts_are_three_pages_at_most_and_each_is_counted
         async def all_told() -> bool:
             return any(text.startswith(MARKS[1]) for text in said_in_slack(channels, routing))
 
-        await eventually(all_told, what="the end is told")
+        await eventually(all_told, what="the end is told", timeout_s=60)
         number = storm.incident
         await service.ingest(a_body(an_alert("DiskFull", service="disk", severity="warning")))
 
@@ -148,7 +148,7 @@ async def test_a_restart_in_a_storm_loses_nothing_and_pages_nobody_again(
         async def told() -> bool:
             return bool(counted_in(said_in_slack(channels, routing)))
 
-        await eventually(told, what="the storm is told")
+        await eventually(told, what="the storm is told", timeout_s=60)
     rung = pages(channels)
     with closing(sqlite3.connect(tmp_path / "alerts.db")) as database:
         (stored,) = database.execute("SELECT count(*) FROM event").fetchone()
@@ -160,7 +160,7 @@ async def test_a_restart_in_a_storm_loses_nothing_and_pages_nobody_again(
         async def told_of_the_end() -> bool:
             return any(t.startswith(MARKS[1]) for t in said_in_slack(channels, routing))
 
-        await eventually(told_of_the_end, what="the end is told")
+        await eventually(told_of_the_end, what="the end is told", timeout_s=60)
     assert 1_000 == stored
     assert [None] == [s.ended_at for s in running]
     assert rung == pages(channels)

@@ -68,13 +68,16 @@ def take_back(connection: Connection, now: float) -> int:
 def claim(
     connection: Connection, channel: str, *, now: float, kinds: Collection[str]
 ) -> Claim | None:
-    """Take the channel's next item of these kinds, critical ones first, and mark it."""
+    """Take the channel's next item of these kinds, critical ones first, and mark it.
+
+    A digest goes before what it makes unimportant: the ends of the incidents a storm took over.
+    """
     marks = ",".join("?" * len(kinds))
     row = connection.exec_driver_sql(
         f"SELECT {_FIELDS} FROM outbox AS o WHERE channel = ? AND state IN ('pending', 'retry')"
         f" AND next_at <= ? AND kind IN ({marks}) AND {_FIRST}"
         " ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END,"
-        " kind = 'update', id LIMIT 1",
+        " CASE kind WHEN 'digest' THEN 0 WHEN 'update' THEN 2 ELSE 1 END, id LIMIT 1",
         (channel, now, *kinds),
     ).first()
     if row is None:
