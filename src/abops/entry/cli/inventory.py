@@ -33,10 +33,10 @@ def show_inventory(file: Path, output: str) -> None:
             "kind": part.kind,
             "tier": part.tier,
             "team": part.team,
-            "port": part.port,
+            "port": part.port or "",
             "depends_on": ", ".join(part.depends_on),
         }
-        for group_name in ("services", "stores", "platform")
+        for group_name in ("services", "stores", "platform", "optional")
         for part in getattr(inventory, group_name)
     ]
     show(rows, output)
