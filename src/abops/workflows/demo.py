@@ -5,10 +5,11 @@ incidents, what the channels received. A fault is always taken back, also when t
 demonstration is interrupted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from time import sleep
+from typing import Any
 
 from msgspec import Struct
 
@@ -149,11 +150,18 @@ class Demonstration:
     def _look_for_incident(self, seen: "_Page") -> None:
         for incident in self._observers.incidents.incidents(state="open", since=int(seen.begun)):
             opened = _epoch(incident["opened_at"])
-            if incident["service"] == seen.fault.service and opened >= seen.begun:
+            if opened >= seen.begun and self._tells_of(incident, seen.fault.service):
                 seen.incident = int(incident["number"])
                 seen.incident_s = opened - seen.begun
                 self._tell(f"incident INC-{seen.incident} opens", seen.incident_s)
                 return
+
+    def _tells_of(self, incident: Mapping[str, Any], service: str) -> bool:
+        """Say whether an alert of this service is in it: the first may be of one that calls it."""
+        if incident["service"] == service:
+            return True
+        members = self._observers.incidents.incident(int(incident["number"]))["members"]
+        return any(member["alert"]["service"] == service for member in members)
 
     def _look_for_pages(self, seen: "_Page", incident: int) -> None:
         for message in self._observers.inbox.received():
