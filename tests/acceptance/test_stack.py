@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from abops.clients.inbox import Inbox
@@ -158,6 +159,14 @@ def test_a_killed_database_comes_back_with_its_data(stack: Stack) -> None:
 
 
 def test_the_api_is_stopped_and_people_are_paged(stack: Stack) -> None:
+    token = (stack.layout.secrets / "respond").read_text().strip()
+    url = f"http://127.0.0.1:{stack.port('alerts')}/v1/incidents"
+
+    def is_quiet() -> bool:
+        answer = httpx2.get(url, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+        return all(incident["state"] == "resolved" for incident in answer.json())
+
+    wait_until(is_quiet, timeout_s=120, what="what came before is over")
     began = SystemClock().now().timestamp()
     assert 0 == stack.run("stop", "api", "--signal", "KILL").returncode
 

@@ -223,7 +223,9 @@ class Correlator:
         else:
             near = self.topology.between(last.place, sighting.place)
             together = self.affinity.between(kind, sighting.kind)
-            alike = WORDS * likeness(words, last.words)
+            alike = (
+                WORDS * likeness(words, last.words) if _unlike_rules(kind, sighting.kind) else 0.0
+            )
             found = max(
                 (near.value, near.why),
                 (together, f"{kind.partition(':')[0]} often comes with it"),
@@ -248,3 +250,11 @@ class Correlator:
         yield from self._kinds.values()
         for kinds in self._services.values():
             yield from kinds.values()
+
+
+def _unlike_rules(a: str, b: str) -> bool:
+    """Say whether two kinds come from two rules.
+
+    One rule says the same of whatever it watches, so its words tell nothing.
+    """
+    return a.partition(":")[0] != b.partition(":")[0]

@@ -45,11 +45,13 @@ class Joining:
 
     def match(self, record: AlertRecord, event: AlertEvent, now: float) -> Match:
         """Return the open incidents the alert belongs to."""
+        if _stands_alone(event):
+            return Match()
         return self._correlator.match(_sighting(record, event, now))
 
     def record(self, record: AlertRecord, event: AlertEvent, now: float) -> None:
         """Note that the alert is in its incident now."""
-        if record.incident is not None and event.labels.get("alertname") not in _ABOUT_NOTHING:
+        if record.incident is not None and not _stands_alone(event):
             self._correlator.record(_sighting(record, event, now), record.incident)
             self._changed = True
 
@@ -79,6 +81,12 @@ class Joining:
 def kind_in(event: AlertEvent) -> str:
     """Return the kind of an alert."""
     return kind_of(event.labels, event.annotations)
+
+
+def _stands_alone(event: AlertEvent) -> bool:
+    """Say whether it is about nothing, or a rehearsal that must not vanish in what is real."""
+    labels = event.labels
+    return labels.get("alertname") in _ABOUT_NOTHING or labels.get("test") == "true"
 
 
 def _sighting(record: AlertRecord, event: AlertEvent, now: float) -> Sighting:

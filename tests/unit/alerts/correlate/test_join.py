@@ -142,3 +142,12 @@ def test_nothing_is_common_on_the_first_day() -> None:
     for second in range(20):
         correlator.record(a_sighting("X", "one", second * 60.0), 1)
     assert 1.0 == correlator.affinity.rarity("X", 3_600)
+
+
+def test_one_rule_says_the_same_of_two_services_and_that_joins_nothing() -> None:
+    correlator = Correlator()
+    correlator.record(a_sighting("ProbeFailed: bot does not answer its health check", "bot", 0), 1)
+    api = a_sighting("ProbeFailed: api does not answer its health check", "api", 5)
+    assert () == correlator.match(api).groups
+    other = a_sighting("HealthCheckLost: bot does not answer its health check", "edge", 5)
+    assert (1,) == correlator.match(other).groups
