@@ -9,6 +9,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
+def moment(seconds: float) -> datetime:
+    """Return seconds since 1970, as stores and metrics hold them, as a moment in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 class Clock(Protocol):
     """Tells the time."""
 

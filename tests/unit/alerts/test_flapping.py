@@ -9,11 +9,11 @@ from sqlalchemy import Engine
 from abops.alerts.ingest.identity import event_key, fingerprint
 from abops.alerts.model import AlertEvent, AlertStatus, Channel, Route, Routing, ServiceConfig, Team
 from abops.alerts.service.incidents import Incidents
-from abops.alerts.service.joining import moment
 from abops.alerts.store import events as event_rows
 from abops.alerts.store import reading
 from abops.alerts.store.database import migrate, open_writer
 from abops.alerts.store.writer import Unit
+from abops.kernel.clock import moment
 
 NOON = 1_795_608_000.0
 LABELS = {"alertname": "LinkDown", "severity": "warning", "service": "api", "env": "local"}

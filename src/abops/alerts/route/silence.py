@@ -5,13 +5,13 @@ about security is silenced only by matchers that name it: its category or its na
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from abops.alerts.route.matcher import matches
 from abops.alerts.route.window import Schedule, open_until
 from abops.inventory.matchers import Matcher
+from abops.kernel.clock import moment
 
 _NAMING = ("category", "alertname")
 
@@ -32,7 +32,7 @@ class Quiet(Struct, frozen=True):
         """Say whether it silences at this moment."""
         if self.schedule is None:
             return self.starts_at <= now < self.ends_at
-        return open_until(self.schedule, datetime.fromtimestamp(now, UTC)) is not None
+        return open_until(self.schedule, moment(now)) is not None
 
 
 def silenced_by(active: Iterable[Quiet], labels: Mapping[str, str]) -> Quiet | None:

@@ -7,7 +7,6 @@ rows, so a restart loses none.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -22,6 +21,7 @@ from abops.alerts.store import duty as rows
 from abops.alerts.store.database import Connection
 from abops.alerts.store.records import IncidentRecord, TimelineRow
 from abops.alerts.store.writer import Unit
+from abops.kernel.clock import moment
 
 TIMER = "escalation"
 BY_ITSELF = Actor("abops", "timer")
@@ -123,7 +123,7 @@ class Duty:
         team = self._routing.teams[action.team]
         now = step.unit.now
         rota = team.oncall
-        person = on_call(rota, datetime.fromtimestamp(now, UTC)) if rota else ""
+        person = on_call(rota, moment(now)) if rota else ""
         for channel in dict.fromkeys((team.page, team.chat)):
             cause = Cause(channel == team.page, action.due)
             if channel not in incident.channels:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from abops.alerts.model import AlertEvent
-from abops.alerts.service.joining import moment
 from abops.alerts.service.watch import vanished
 from abops.alerts.store import learned
 from abops.alerts.store.database import Connection
 from abops.alerts.store.writer import Unit
+from abops.kernel.clock import moment
 
 KEEP_EVERY_S: Final = 5.0
 NEVER: Final = 0.0

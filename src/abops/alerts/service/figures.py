@@ -1,6 +1,6 @@
 """What the alerts of a period cost people, and which past incidents looked like one."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from abops.alerts.service.vault import Vault
 from abops.alerts.store import statistics as rows
 from abops.alerts.store.database import Connection
 from abops.alerts.store.statistics import Lived
-from abops.kernel.clock import Clock
+from abops.kernel.clock import Clock, moment
 
 DAY_S: Final = 86_400.0
 MOST_SIMILAR: Final = 3
@@ -87,7 +87,7 @@ def _period(connection: Connection, since: float, until: float) -> tuple[list[Li
 
 def _hour(at: float) -> int:
     """Return the hour where this machine is; people are taken to live by its clock."""
-    return datetime.fromtimestamp(at, UTC).astimezone().hour
+    return moment(at).astimezone().hour
 
 
 def _similar(
@@ -106,7 +106,7 @@ def _remembered(past: rows.Past, likeness: float, terms: tuple[str, ...]) -> Sim
         title=past.title,
         likeness=likeness,
         terms=terms,
-        opened_at=datetime.fromtimestamp(past.opened_at, UTC),
+        opened_at=moment(past.opened_at),
         lasted=timedelta(seconds=past.resolved_at - past.opened_at),
         acked_by=past.acked_by,
         note=past.note,

@@ -3,7 +3,6 @@
 What was learned is kept in the store once a minute; which alerts are open is read from there.
 """
 
-from datetime import UTC, datetime
 from typing import Final
 
 from abops.alerts.correlate.join import Correlator, Match, Setting, Sighting
@@ -96,8 +95,3 @@ def _sighting(record: AlertRecord, event: AlertEvent, now: float) -> Sighting:
 def _place(service: str, env: str, labels: dict[str, str]) -> Place:
     component = labels.get("component", "")
     return Place(env, service, "" if component == service else component, labels.get("node", ""))
-
-
-def moment(seconds: float) -> datetime:
-    """Return seconds since 1970 as a time."""
-    return datetime.fromtimestamp(seconds, UTC)

@@ -1,6 +1,6 @@
 """From what people did with incidents to labels: which are known now, and writing them down."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from abops.alerts.score.labels import Outcome, label
 from abops.alerts.score.model import Label
@@ -8,6 +8,7 @@ from abops.alerts.store import scores
 from abops.alerts.store.database import Connection
 from abops.alerts.store.scores import Became, Judged
 from abops.alerts.store.writer import Unit
+from abops.kernel.clock import moment
 
 
 def new_labels(connection: Connection, now: datetime) -> list[tuple[int, Judged, Label]]:
@@ -32,8 +33,8 @@ def keep_labels(found: list[tuple[int, Judged, Label]], unit: Unit) -> None:
 def _outcome(became: Became) -> Outcome:
     resolved = became.resolved_at
     return Outcome(
-        opened_at=datetime.fromtimestamp(became.opened_at, UTC),
-        resolved_at=None if resolved is None else datetime.fromtimestamp(resolved, UTC),
+        opened_at=moment(became.opened_at),
+        resolved_at=None if resolved is None else moment(resolved),
         resolved_by=became.resolved_by,
         acked=became.acked,
         noted=became.noted,

@@ -7,8 +7,7 @@ delivery follow. Whatever dies in between is picked up again from the store.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -43,8 +42,11 @@ from abops.alerts.store import outbox, reading
 from abops.alerts.store import storms as storm_rows
 from abops.alerts.store.writer import Unit
 from abops.clients.alertmanager import Alertmanager
-from abops.kernel.clock import Clock, SystemClock
+from abops.kernel.clock import Clock, SystemClock, moment
 from abops.kernel.errors import OpsError
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 SOURCE: Final = "alertmanager"
 TICK_S: Final = 1.0
@@ -262,14 +264,10 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         latest = now.timestamp() - settings.vanished_after_s
         events: list[AlertEvent] = missing_here(listed, firing, settings, now)
         events += [
-            vanished(f, _moment(firing[f]), now) for f, at in self._missing.items() if at <= latest
+            vanished(f, moment(firing[f]), now) for f, at in self._missing.items() if at <= latest
         ]
         if events:
             await self._vault.store(events)
 
     def _now(self) -> float:
         return self.clock.now().timestamp()
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -1,7 +1,5 @@
 """One step of the incidents: what changes in a transaction, gathered and written at its end."""
 
-from datetime import UTC, datetime
-
 import msgspec
 from msgspec import Struct
 
@@ -16,6 +14,7 @@ from abops.alerts.store.records import (
     TimelineRow,
 )
 from abops.alerts.store.writer import Unit
+from abops.kernel.clock import moment
 
 _encode = msgspec.json.Encoder().encode
 
@@ -91,8 +90,7 @@ class Step:
         rows.write(self.unit.connection, self._changes)
         self._changes, self._joined = Changes(), {}
         self.unit.events.extend(
-            ServiceEvent(kind, number, datetime.fromtimestamp(now, UTC))
-            for number, kind in self._kinds.items()
+            ServiceEvent(kind, number, moment(now)) for number, kind in self._kinds.items()
         )
         self._kinds = {}
 

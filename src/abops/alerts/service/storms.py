@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from abops.alerts.model import AlertEvent, ChannelType, ServiceConfig, StormSample
-from abops.alerts.service.joining import Joining, moment
+from abops.alerts.service.joining import Joining
 from abops.alerts.service.memory import Memory
 from abops.alerts.service.regroup import Regroup
 from abops.alerts.service.step import Step
@@ -28,6 +28,7 @@ from abops.alerts.store.storms import StormRow
 from abops.alerts.store.writer import Unit
 from abops.alerts.storm.detect import Scope, StormBegan, StormChange, StormDetector, StormEnded
 from abops.alerts.storm.digest import Digest, Say, StormAlert, Told, due
+from abops.kernel.clock import moment
 
 Placed = tuple[int | None, str, tuple[str, ...]]
 """The incident an alert joins (None: it opens one), why, and what spoke for it."""

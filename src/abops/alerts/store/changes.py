@@ -1,10 +1,12 @@
 """What was changed and when: kept once however often it is told."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec import Struct
 from sqlalchemy import Connection
+
+from abops.kernel.clock import moment
 
 COLUMNS = ("key", "at", "kind", "service", "env", "title", "url", "actor")
 
@@ -45,4 +47,4 @@ def between(
         " WHERE at >= ? AND at < ? AND (? = '' OR service = ?) ORDER BY at DESC, id DESC LIMIT ?",
         (since, until, service, service, limit),
     )
-    return tuple(StoredChange(datetime.fromtimestamp(row[0], UTC), *row[1:]) for row in rows)
+    return tuple(StoredChange(moment(row[0]), *row[1:]) for row in rows)

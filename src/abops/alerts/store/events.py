@@ -5,13 +5,13 @@ layer would cost more than everything else an alert goes through.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
 
 from abops.alerts.model import AlertEvent
+from abops.kernel.clock import moment
 
 _encode = msgspec.json.Encoder().encode
 _LABELS = msgspec.json.Decoder(dict[str, str])
@@ -95,8 +95,8 @@ def uncorrelated(connection: Connection, limit: int = 5_000) -> list[tuple[int, 
                 status=row[3],
                 labels=_LABELS.decode(row[4]),
                 annotations=_LABELS.decode(row[5]),
-                starts_at=datetime.fromtimestamp(row[6], UTC),
-                ends_at=None if row[7] is None else datetime.fromtimestamp(row[7], UTC),
+                starts_at=moment(row[6]),
+                ends_at=None if row[7] is None else moment(row[7]),
                 generator_url=row[8],
                 source=row[9],
             ),

@@ -1,6 +1,6 @@
 """What people ask: lists of incidents, one incident, figures. Only reads, of the last commit."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,7 @@ from abops.alerts.model import (
     TimelineEntry,
 )
 from abops.alerts.store import storms
+from abops.kernel.clock import moment
 
 _strings = msgspec.json.Decoder(tuple[str, ...])
 _causes = msgspec.json.Decoder(tuple[SuspectedCause, ...])
@@ -113,8 +114,8 @@ def _summary(row: "Row[tuple[object, ...]]") -> IncidentSummary:
         service=row.service,
         env=row.env,
         team=row.team,
-        opened_at=_moment(row.opened_at),
-        updated_at=_moment(row.updated_at),
+        opened_at=moment(row.opened_at),
+        updated_at=moment(row.updated_at),
         alerts=row.alerts,
         firing=row.firing,
         channels=_strings.decode(row.channels),
@@ -153,7 +154,7 @@ def _members(connection: Connection, number: int, limit: int) -> tuple[Member, .
                 state=row.state,
                 labels=_labels.decode(row.labels),
                 annotations=_labels.decode(row.annotations),
-                starts_at=_moment(row.starts_at),
+                starts_at=moment(row.starts_at),
                 ends_at=_maybe(row.ends_at),
                 ended_by=row.ended_by,
                 generator_url=row.generator_url,
@@ -161,7 +162,7 @@ def _members(connection: Connection, number: int, limit: int) -> tuple[Member, .
                 changes=flap.counted,
             ),
             reason=row.reason,
-            joined_at=_moment(row.joined_at),
+            joined_at=moment(row.joined_at),
             terms=_strings.decode(row.terms),
         )
         for row in rows
@@ -177,7 +178,7 @@ def _timeline(connection: Connection, number: int) -> tuple[TimelineEntry, ...]:
         "SELECT at, kind, text, actor FROM timeline WHERE incident = ? ORDER BY id DESC LIMIT ?",
         (number, _TIMELINE_AT_MOST),
     )
-    entries = [TimelineEntry(_moment(row.at), row.kind, row.text, row.actor) for row in rows]
+    entries = [TimelineEntry(moment(row.at), row.kind, row.text, row.actor) for row in rows]
     return tuple(reversed(entries))
 
 
@@ -193,7 +194,7 @@ def _deliveries(connection: Connection, number: int) -> tuple[Delivery, ...]:
             kind=row.kind,
             state=row.state,
             attempts=row.attempts,
-            created_at=_moment(row.created_at),
+            created_at=moment(row.created_at),
             delivered_at=_maybe(row.delivered_at),
             latency_s=None if row.delivered_at is None else row.delivered_at - row.since,
             error=row.error,
@@ -204,8 +205,4 @@ def _deliveries(connection: Connection, number: int) -> tuple[Delivery, ...]:
 
 
 def _maybe(seconds: float | None) -> datetime | None:
-    return None if seconds is None else _moment(seconds)
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    return None if seconds is None else moment(seconds)

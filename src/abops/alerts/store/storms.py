@@ -1,12 +1,11 @@
 """Storms on disk: what raged, how much came against what is normal, what stood for the rest."""
 
-from datetime import UTC, datetime
-
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Row
 
 from abops.alerts.model import Severity, Storm, StormSample
+from abops.kernel.clock import moment
 
 _encode = msgspec.json.Encoder().encode
 _samples = msgspec.json.Decoder(tuple[StormSample, ...])
@@ -152,8 +151,8 @@ def _storm(row: "Row[tuple[object, ...]]") -> Storm:
     return Storm(
         scope=row.scope,
         incident=row.incident,
-        began_at=_moment(row.began_at),
-        ended_at=None if row.ended_at is None else _moment(row.ended_at),
+        began_at=moment(row.began_at),
+        ended_at=None if row.ended_at is None else moment(row.ended_at),
         rate=row.rate,
         baseline=row.baseline,
         alerts=row.alerts,
@@ -161,7 +160,3 @@ def _storm(row: "Row[tuple[object, ...]]") -> Storm:
         paged_alone=row.paged_alone,
         samples=_samples.decode(row.representatives),
     )
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

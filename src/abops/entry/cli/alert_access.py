@@ -7,7 +7,6 @@ that is how somebody gets in again when every password is lost.
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import click
 
 from abops.entry.cli.local import service_option
 from abops.entry.cli.output import output_option, show
+from abops.kernel.clock import moment
 from abops.kernel.errors import UsageError
 
 if TYPE_CHECKING:
@@ -187,4 +187,4 @@ def _state(one: "Person") -> str:
 
 
 def _moment(seconds: float | None) -> str:
-    return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+    return "" if seconds is None else f"{moment(seconds):%Y-%m-%d %H:%M}"

@@ -1,6 +1,6 @@
 """Silences, maintenance windows and who was paged, for programs and the command line."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -26,6 +26,7 @@ from abops.entry.web.alerts_api import (
     said_as,
 )
 from abops.entry.web.caller import may
+from abops.kernel.clock import moment
 from abops.kernel.errors import OpsError
 
 BODY_BYTES: Final = 65_536
@@ -167,7 +168,7 @@ def _shown(row: SilenceRow) -> dict[str, Any]:
 
 
 def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return None if seconds is None else moment(seconds)
 
 
 def _seconds(moment: datetime | None) -> float | None:

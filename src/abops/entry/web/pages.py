@@ -1,6 +1,6 @@
 """Fills the console's templates: the frame of each page, and what every page knows."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
@@ -13,7 +13,7 @@ from abops.alerts.service import AlertService
 from abops.entry.web import wording
 from abops.entry.web.assets import Assets
 from abops.entry.web.caller import caller_of, is_guarded, may
-from abops.kernel.clock import Clock
+from abops.kernel.clock import Clock, moment
 from abops.kernel.errors import OpsError
 from abops.kernel.quantities import humanize_seconds
 
@@ -63,7 +63,7 @@ class Pages:
         )
         self._templates.filters |= {
             "absolute": wording.absolute,
-            "moment": lambda seconds: datetime.fromtimestamp(seconds, UTC),
+            "moment": moment,
             "short_count": wording.short_count,
             "age": wording.ago,
             "with_code": wording.with_code,
