@@ -8,14 +8,14 @@ out as it would have been.
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from abops.alerts.correlate.join import Correlator, Match, Setting, Sighting
 from abops.alerts.correlate.kinds import kind_of
-from abops.alerts.correlate.topology import Place, Topology
+from abops.alerts.correlate.placing import ABOUT_NOTHING, place_of, service_of, stands_alone
+from abops.alerts.correlate.topology import Topology
 from abops.alerts.ingest.webhook import MalformedBodyError, decode
 from abops.alerts.model import SEVERITIES, Alert, AlertEvent, ServiceSettings, Severity
 from abops.alerts.rootcause.likely import likely_causes
@@ -23,8 +23,6 @@ from abops.alerts.rootcause.live import incident_evidence
 from abops.alerts.rootcause.model import Edge
 from abops.alerts.service.step import severity_of, title_of
 from abops.clients.alertmanager import Alertmanager
-
-_NOT_CORRELATED: Final = frozenset({"Watchdog", "DirectPage"})
 
 
 class Part(Struct, frozen=True):
@@ -113,12 +111,13 @@ def group(
     correlator = Correlator(Topology(calls), Setting(gap_s=gap_s))
     groups: dict[int, _Group] = {}
     of: dict[str, int] = {}
-    firing = (e for e in events if e.labels.get("alertname") not in _NOT_CORRELATED)
+    firing = (e for e in events if e.labels.get("alertname") not in ABOUT_NOTHING)
     for event in sorted(firing, key=lambda event: event.starts_at):
         if event.status == "resolved" and event.fingerprint in of:
             continue
         sighting = _sighting(event)
-        match = correlator.match(sighting)
+        alone = stands_alone(event.labels)
+        match = Match() if alone else correlator.match(sighting)
         number = of.get(event.fingerprint) or _number(match, groups)
         for younger in match.groups[1:]:
             groups[number].events.extend(groups.pop(younger).events)
@@ -126,7 +125,8 @@ def group(
             correlator.merge(younger, number)
         groups.setdefault(number, _Group([])).events.append((event, match.reason))
         of[event.fingerprint] = number
-        correlator.record(sighting, number)
+        if not alone:
+            correlator.record(sighting, number)
     edges = tuple(Edge(caller, callee) for caller, callee in calls)
     return tuple(_found(number, groups[number], edges) for number in sorted(groups))
 
@@ -137,14 +137,7 @@ def _number(match: Match, groups: dict[int, _Group]) -> int:
 
 def _sighting(event: AlertEvent) -> Sighting:
     labels = event.labels
-    service = labels.get("service") or labels.get("job") or labels.get("alertname", "")
-    component = labels.get("component", "")
-    place = Place(
-        labels.get("env", ""),
-        service,
-        "" if component == service else component,
-        labels.get("node", ""),
-    )
+    place = place_of(service_of(labels), labels.get("env", ""), labels)
     return Sighting(kind_of(labels, event.annotations), place, event.starts_at.timestamp())
 
 
@@ -176,7 +169,7 @@ def _alert(event: AlertEvent) -> Alert:
         fingerprint=event.fingerprint,
         name=labels.get("alertname", ""),
         severity=severity_of(labels),
-        service=_sighting(event).place.service,
+        service=service_of(labels),
         env=labels.get("env", ""),
         state=event.status,
         labels=labels,

@@ -60,3 +60,11 @@ def test_what_always_fires_is_left_out() -> None:
 def test_a_line_that_cannot_be_read_is_named() -> None:
     with pytest.raises(MalformedBodyError, match="line 2: "):
         read_events(json.dumps(DATABASE).encode() + b"\n{nope\n")
+
+
+def test_a_test_alert_stands_alone_as_in_the_service() -> None:
+    rehearsal = an_alert("AbopsTestAlert", "postgres", 5)
+    rehearsal["labels"]["test"] = "true"
+    assert [["PostgresDown", "ApiErrorStorm"], ["AbopsTestAlert"]] == [
+        [part.name for part in found.alerts] for found in groups(DATABASE, rehearsal, STORM)
+    ]

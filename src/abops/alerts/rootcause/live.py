@@ -9,6 +9,7 @@ it is Telegram's alert.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from abops.alerts.correlate.placing import ABOUT_NOTHING
 from abops.alerts.model import Alert
 from abops.alerts.rootcause.graph import Graph
 from abops.alerts.rootcause.model import (
@@ -28,8 +29,6 @@ OUTSIDE: Final[Mapping[str, tuple[str, ...]]] = {
     "celery": ("telegram",),
 }
 """What parts of a kind call outside of the platform. No inventory lists what we do not run."""
-ABOUT_NOTHING: Final = frozenset({"Watchdog", "DirectPage"})
-"""Alerts that always fire, or repeat others."""
 OF_MACHINES: Final = frozenset({"node-exporter", "kubernetes"})
 """Services under which alerts about machines are reported."""
 

@@ -7,6 +7,7 @@ entries of the outbox. Nothing joins a resolved incident.
 
 from collections.abc import Sequence
 
+from abops.alerts.correlate.placing import service_of
 from abops.alerts.model import (
     SEVERITIES,
     Actor,
@@ -215,11 +216,10 @@ class Incidents:
         if known is not None and not self._begins_again(step, known, event, starts_at):
             return
         labels = event.labels
-        service = labels.get("service") or labels.get("job") or labels.get("alertname", "")
         record = AlertRecord(
             fingerprint=event.fingerprint,
             severity=severity_of(labels),
-            service=service,
+            service=service_of(labels),
             env=labels.get("env") or self._config.env,
             state="firing",
             starts_at=starts_at,

@@ -7,7 +7,8 @@ from typing import Final
 
 from abops.alerts.correlate.join import Correlator, Match, Setting, Sighting
 from abops.alerts.correlate.kinds import kind_of
-from abops.alerts.correlate.topology import Place, Topology
+from abops.alerts.correlate.placing import place_of, stands_alone
+from abops.alerts.correlate.topology import Topology
 from abops.alerts.model import AlertEvent, ServiceConfig
 from abops.alerts.store import incidents as rows
 from abops.alerts.store import learned
@@ -17,7 +18,6 @@ from abops.alerts.store.writer import Unit
 
 KEEP_EVERY_S: Final = 60.0
 _MEMORY: Final = "correlator"
-_ABOUT_NOTHING: Final = frozenset({"Watchdog", "DirectPage"})
 
 
 class Joining:
@@ -38,19 +38,19 @@ class Joining:
             self._fresh() if kept is None else Correlator.restore(kept, topology, self._setting)
         )
         for row in rows.recent_sightings(connection, now - self._setting.gap_s):
-            place = _place(row.service, row.env, row.labels)
+            place = place_of(row.service, row.env, row.labels)
             self._correlator.note(Sighting(row.kind, place, row.at), row.incident)
         self._kept_at = now
 
     def match(self, record: AlertRecord, event: AlertEvent, now: float) -> Match:
         """Return the open incidents the alert belongs to."""
-        if _stands_alone(event):
+        if stands_alone(event.labels):
             return Match()
         return self._correlator.match(_sighting(record, event, now))
 
     def record(self, record: AlertRecord, event: AlertEvent, now: float) -> None:
         """Note that the alert is in its incident now."""
-        if record.incident is not None and not _stands_alone(event):
+        if record.incident is not None and not stands_alone(event.labels):
             self._correlator.record(_sighting(record, event, now), record.incident)
             self._changed = True
 
@@ -82,16 +82,5 @@ def kind_in(event: AlertEvent) -> str:
     return kind_of(event.labels, event.annotations)
 
 
-def _stands_alone(event: AlertEvent) -> bool:
-    """Say whether it is about nothing, or a rehearsal that must not vanish in what is real."""
-    labels = event.labels
-    return labels.get("alertname") in _ABOUT_NOTHING or labels.get("test") == "true"
-
-
 def _sighting(record: AlertRecord, event: AlertEvent, now: float) -> Sighting:
-    return Sighting(record.kind, _place(record.service, record.env, event.labels), now)
-
-
-def _place(service: str, env: str, labels: dict[str, str]) -> Place:
-    component = labels.get("component", "")
-    return Place(env, service, "" if component == service else component, labels.get("node", ""))
+    return Sighting(record.kind, place_of(record.service, record.env, event.labels), now)
