@@ -8,11 +8,11 @@ channel said so.
 import asyncio
 import contextlib
 import random
-from typing import Final
+from typing import Final, get_args
 
 import structlog
 
-from abops.alerts.model import Channel, OutboxItem, ServiceConfig, ServiceEvent
+from abops.alerts.model import Channel, DeliveryKind, OutboxItem, ServiceConfig, ServiceEvent
 from abops.alerts.service.buttons import identity_of
 from abops.alerts.service.channels import (
     Message,
@@ -33,18 +33,7 @@ from abops.clients.notify.receipt import NotAcceptedError
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 
-KINDS: Final = (
-    "open",
-    "rise",
-    "update",
-    "ack",
-    "unack",
-    "resolve",
-    "fallback",
-    "escalate",
-    "remind",
-    "digest",
-)
+KINDS: Final[tuple[DeliveryKind, ...]] = get_args(DeliveryKind)
 SEND_TIMEOUT_S: Final = 30.0
 """Seconds for one message with its turns; each call inside gives up after 10."""
 _IDLE_S: Final = 30.0
@@ -148,10 +137,10 @@ class _Worker:
         idle = min((wait for wait in waits.values() if wait > 0), default=_IDLE_S)
         return idle if due is None else min(due - self._clock.now().timestamp(), idle)
 
-    def _wait_for(self, kind: str, now: float) -> float:
-        return self._pace.wait_s(calls_of(self._channel.type, kind)[:1], now)  # type: ignore[arg-type]
+    def _wait_for(self, kind: DeliveryKind, now: float) -> float:
+        return self._pace.wait_s(calls_of(self._channel.type, kind)[:1], now)
 
-    def _claim(self, unit: Unit, kinds: list[str]) -> outbox.Claim | None:
+    def _claim(self, unit: Unit, kinds: list[DeliveryKind]) -> outbox.Claim | None:
         claim = outbox.claim(unit.connection, self._channel.name, now=unit.now, kinds=kinds)
         if claim is not None:
             self._incidents.claimed(claim.item.incident, self._channel.name)
