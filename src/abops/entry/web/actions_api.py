@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import Meta, Struct
 
@@ -11,10 +10,11 @@ from abops.alerts.route.tree import decide, fallback_channels
 from abops.alerts.service import AlertService
 from abops.alerts.store.responses import SeverityCount
 from abops.entry.web.alerts_api import (
-    JSON,
     Answered,
+    Name,
     Tokens,
     acting,
+    answer,
     incident_number,
     read_body,
     require_respond,
@@ -25,8 +25,6 @@ from abops.entry.web.alerts_api import (
 ACTION_BYTES: Final = 65_536
 WEEK_S: Final = 7 * 86_400
 _FOREVER: Final = 2**40
-_encode = msgspec.json.Encoder(order="deterministic").encode
-Name = Annotated[str, Meta(max_length=64)]
 
 
 class Resolving(Struct, frozen=True):
@@ -95,7 +93,7 @@ def _add_ending(router: APIRouter, service: AlertService, tokens: Tokens) -> Non
         asked = said_as(await read_body(request, ACTION_BYTES), Resolving)
         by = acting(request, asked.by)
         changed = await service.resolve(incident_number(number), by=by, via="api")
-        return Response(_encode(changed), media_type=JSON)
+        return answer(changed)
 
     @router.post("/v1/incidents/{number}/assign")
     async def assign(request: Request, number: str) -> Response:
@@ -105,7 +103,7 @@ def _add_ending(router: APIRouter, service: AlertService, tokens: Tokens) -> Non
         by = acting(request, asked.by)
         owner = asked.owner.strip()
         changed = await service.assign(incident_number(number), owner, by=by, via="api")
-        return Response(_encode(changed), media_type=JSON)
+        return answer(changed)
 
 
 def _add_remarks(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
@@ -116,7 +114,7 @@ def _add_remarks(router: APIRouter, service: AlertService, tokens: Tokens) -> No
         asked = said_as(await read_body(request, ACTION_BYTES), Noting)
         by = acting(request, asked.by)
         changed = await service.note(incident_number(number), asked.text, by=by, via="api")
-        return Response(_encode(changed), media_type=JSON)
+        return answer(changed)
 
     @router.post("/v1/incidents/{number}/noise")
     async def noise(request: Request, number: str) -> Response:
@@ -125,7 +123,7 @@ def _add_remarks(router: APIRouter, service: AlertService, tokens: Tokens) -> No
         asked = said_as(await read_body(request, ACTION_BYTES), CallingNoise)
         by = acting(request, asked.by)
         changed = await service.noise(incident_number(number), by=by, via="api", noise=asked.noise)
-        return Response(_encode(changed), media_type=JSON)
+        return answer(changed)
 
 
 def _add_figures(router: APIRouter, service: AlertService) -> None:
@@ -136,7 +134,7 @@ def _add_figures(router: APIRouter, service: AlertService) -> None:
         until = whole_number(request, "until", now, most=_FOREVER, least=0)
         since = whole_number(request, "since", max(until - WEEK_S, 0), most=_FOREVER, least=0)
         found = await service.statistics(since, until)
-        return Response(_encode(Counted(since, until, found)), media_type=JSON)
+        return answer(Counted(since, until, found))
 
     @router.get("/v1/routes/explain")
     async def explain(request: Request) -> Response:
@@ -153,4 +151,4 @@ def _add_figures(router: APIRouter, service: AlertService) -> None:
             rule=decision.rule,
             why=decision.why,
         )
-        return Response(_encode(said), media_type=JSON)
+        return answer(said)

@@ -44,18 +44,22 @@ class UnauthorizedError(OpsError):
     hint = "Send the header `Authorization: Bearer TOKEN` with the token from the secrets folder."
 
 
+Name = Annotated[str, msgspec.Meta(max_length=64)]
+"""Who acts, as they call themselves."""
+
+
 class Merging(msgspec.Struct, frozen=True):
     """What a merge is asked with."""
 
     into: Annotated[int, msgspec.Meta(ge=1, lt=2**53)]
-    by: Annotated[str, msgspec.Meta(max_length=64)] = "api"
+    by: Name = "api"
 
 
 class Splitting(msgspec.Struct, frozen=True):
     """What a split is asked with."""
 
     alerts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=10_000)]
-    by: Annotated[str, msgspec.Meta(max_length=64)] = "api"
+    by: Name = "api"
 
 
 class BodyTooLargeError(OpsError):
@@ -99,6 +103,11 @@ class Answered(APIRoute):
                 return refusal(error)
 
         return answered
+
+
+def answer(value: object, status: int = 200) -> Response:
+    """Answer with a value as JSON."""
+    return Response(_encode(value), status, media_type=JSON)
 
 
 def refusal(error: OpsError) -> Response:
@@ -181,7 +190,7 @@ def _add_intake(router: APIRouter, service: AlertService, tokens: Tokens) -> Non
         """Take an Alertmanager webhook, version 4; the answer comes when it is on disk."""
         tokens.require(request, "ingest")
         result = await service.ingest(await read_body(request))
-        return Response(_encode(result), media_type=JSON)
+        return answer(result)
 
     @router.post("/v1/heartbeat/alertmanager")
     async def heartbeat(request: Request) -> Response:
@@ -201,7 +210,7 @@ def _add_incidents(router: APIRouter, service: AlertService, tokens: Tokens) -> 
         limit = whole_number(request, "limit", 100)
         since_s = float(whole_number(request, "since", 0, most=2**40, least=0))
         found = await service.incidents(state=state, limit=limit, since_s=since_s)
-        return Response(_encode(found), media_type=JSON)
+        return answer(found)
 
     @router.get("/v1/incidents/{number}")
     async def incident(request: Request, number: str) -> Response:
@@ -209,7 +218,7 @@ def _add_incidents(router: APIRouter, service: AlertService, tokens: Tokens) -> 
         detail = await service.incident(
             incident_number(number), members=whole_number(request, "alerts", 200)
         )
-        return Response(_encode(detail), media_type=JSON)
+        return answer(detail)
 
     @router.post("/v1/incidents/{number}/ack")
     async def ack(request: Request, number: str) -> Response:
@@ -217,7 +226,7 @@ def _add_incidents(router: APIRouter, service: AlertService, tokens: Tokens) -> 
         require_respond(request, tokens)
         by = acting(request, _who(await read_body(request, 65_536)))
         changed = await service.ack(incident_number(number), by=by, via="api")
-        return Response(_encode(changed), media_type=JSON)
+        return answer(changed)
 
     @router.delete("/v1/incidents/{number}/ack")
     async def unack(request: Request, number: str) -> Response:
@@ -225,7 +234,7 @@ def _add_incidents(router: APIRouter, service: AlertService, tokens: Tokens) -> 
         require_respond(request, tokens)
         by = acting(request, request.query_params.get("by", "").strip()[:64] or "api")
         changed = await service.unack(incident_number(number), by=by, via="api")
-        return Response(_encode(changed), media_type=JSON)
+        return answer(changed)
 
 
 def _add_regrouping(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
@@ -237,7 +246,7 @@ def _add_regrouping(router: APIRouter, service: AlertService, tokens: Tokens) ->
         changed = await service.merge(
             incident_number(number), asked.into, by=acting(request, asked.by), via="api"
         )
-        return Response(_encode(changed), media_type=JSON)
+        return answer(changed)
 
     @router.post("/v1/incidents/{number}/split")
     async def split(request: Request, number: str) -> Response:
@@ -247,7 +256,7 @@ def _add_regrouping(router: APIRouter, service: AlertService, tokens: Tokens) ->
         changed = await service.split(
             incident_number(number), asked.alerts, by=acting(request, asked.by), via="api"
         )
-        return Response(_encode(changed), media_type=JSON)
+        return answer(changed)
 
 
 def _add_watching(router: APIRouter, service: AlertService) -> None:
@@ -266,9 +275,7 @@ def _add_watching(router: APIRouter, service: AlertService) -> None:
     async def readyz() -> Response:
         """Say whether alerts can be stored."""
         readiness = service.readiness()
-        return Response(
-            _encode(readiness), 200 if readiness.ready else _UNAVAILABLE, media_type=JSON
-        )
+        return answer(readiness, 200 if readiness.ready else _UNAVAILABLE)
 
     @router.get("/metrics")
     async def metrics() -> Response:

@@ -15,11 +15,12 @@ from abops.alerts.service import AlertService
 from abops.alerts.service.hush import SilenceError, SilenceUnknownError
 from abops.alerts.store.duty import SilenceRow
 from abops.entry.web.alerts_api import (
-    JSON,
     Answered,
+    Name,
     ParameterError,
     Tokens,
     acting,
+    answer,
     incident_number,
     read_body,
     require_respond,
@@ -37,8 +38,6 @@ STATUS: Final[dict[type[OpsError], int]] = {
     SilenceError: 400,
     SilenceUnknownError: 404,
 }
-_encode = msgspec.json.Encoder(order="deterministic").encode
-Name = Annotated[str, Meta(max_length=64)]
 Words = Annotated[str, Meta(min_length=1, max_length=4_000)]
 
 
@@ -78,7 +77,7 @@ def _add_silences(router: APIRouter, service: AlertService, tokens: Tokens) -> N
     @router.get("/v1/silences")
     async def silences() -> Response:
         """Return the silences that have not ended."""
-        return _json([_shown(row) for row in await service.silences()])
+        return answer([_shown(row) for row in await service.silences()])
 
     @router.post("/v1/silences")
     async def silence(request: Request) -> Response:
@@ -96,7 +95,7 @@ def _add_silences(router: APIRouter, service: AlertService, tokens: Tokens) -> N
             reason=asked.reason,
             by=acting(request, asked.by),
         )
-        return _json({"id": number}, 201)
+        return answer({"id": number}, 201)
 
     @router.delete("/v1/silences/{number}")
     async def unsilence(request: Request, number: str) -> Response:
@@ -104,14 +103,14 @@ def _add_silences(router: APIRouter, service: AlertService, tokens: Tokens) -> N
         require_respond(request, tokens)
         by = acting(request, request.query_params.get("by", "api")[:64])
         await service.unsilence(_number(number), by=by)
-        return _json({"ended": True})
+        return answer({"ended": True})
 
 
 def _add_windows(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
     @router.get("/v1/windows")
     async def windows() -> Response:
         """Return the maintenance windows that are open or may yet open."""
-        return _json([_shown(row) for row in await service.windows()])
+        return answer([_shown(row) for row in await service.windows()])
 
     @router.post("/v1/windows")
     async def window(request: Request) -> Response:
@@ -129,7 +128,7 @@ def _add_windows(router: APIRouter, service: AlertService, tokens: Tokens) -> No
             starts_at=_seconds(asked.starts_at),
             ends_at=_seconds(asked.ends_at),
         )
-        return _json({"id": number}, 201)
+        return answer({"id": number}, 201)
 
     @router.delete("/v1/windows/{number}")
     async def end_window(request: Request, number: str) -> Response:
@@ -137,7 +136,7 @@ def _add_windows(router: APIRouter, service: AlertService, tokens: Tokens) -> No
         require_respond(request, tokens)
         by = acting(request, request.query_params.get("by", "api")[:64])
         await service.end_window(_number(number), by=by)
-        return _json({"ended": True})
+        return answer({"ended": True})
 
 
 def _add_duty(router: APIRouter, service: AlertService) -> None:
@@ -146,7 +145,7 @@ def _add_duty(router: APIRouter, service: AlertService) -> None:
         """Say who of each team is on call, and until when."""
         now = service.clock.now()
         rotas = {n: t.oncall for n, t in service.config.routing.teams.items() if t.oncall}
-        return _json(
+        return answer(
             [
                 {"team": name, "person": on_call(rota, now), "until": next_handover(rota, now)}
                 for name, rota in rotas.items()
@@ -156,7 +155,7 @@ def _add_duty(router: APIRouter, service: AlertService) -> None:
     @router.get("/v1/incidents/{number}/pages")
     async def pages(number: str) -> Response:
         """Return who was paged for an incident, at which level, and why."""
-        return _json(await service.pages(incident_number(number)))
+        return answer(await service.pages(incident_number(number)))
 
 
 def _shown(row: SilenceRow) -> dict[str, Any]:
@@ -179,7 +178,3 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 15:  # noqa: PLR2004 - SQLite's
         raise ParameterError(f"{text[:40]} is no number of a silence or window")
     return int(text)
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(_encode(value), status, media_type=JSON)

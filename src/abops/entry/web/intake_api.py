@@ -7,12 +7,11 @@ what cannot be read is kept. A list of which one part cannot be read is taken wi
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 
 from abops.alerts.ingest.sources import Source
 from abops.alerts.service import AlertService
-from abops.entry.web.alerts_api import JSON, Answered, Tokens, read_body, whole_number
+from abops.entry.web.alerts_api import Answered, Tokens, answer, read_body, whole_number
 
 SOURCES: Final[dict[str, Source]] = {
     "/v1/generic": "generic",
@@ -22,7 +21,6 @@ SOURCES: Final[dict[str, Source]] = {
 }
 CHANGES_BYTES: Final = 2**20
 _FOREVER: Final = 2**40
-_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def intake_router(service: AlertService) -> APIRouter:
@@ -43,7 +41,7 @@ def _add_source(
         """Take alerts in this sender's form; the answer comes when they are on disk."""
         tokens.require(request, "ingest")
         result = await service.ingest(await read_body(request), source)
-        return Response(_encode(result), media_type=JSON)
+        return answer(result)
 
 
 def _add_changes(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
@@ -52,7 +50,7 @@ def _add_changes(router: APIRouter, service: AlertService, tokens: Tokens) -> No
         """Note a deploy, a migration, a switch: shown beside incidents, twice is once."""
         tokens.require(request, "ingest")
         result = await service.record_changes(await read_body(request, CHANGES_BYTES))
-        return Response(_encode(result), media_type=JSON)
+        return answer(result)
 
     @router.get("/v1/changes")
     async def changes(request: Request) -> Response:
@@ -63,4 +61,4 @@ def _add_changes(router: APIRouter, service: AlertService, tokens: Tokens) -> No
             service=request.query_params.get("service", ""),
             limit=whole_number(request, "limit", 100),
         )
-        return Response(_encode(found), media_type=JSON)
+        return answer(found)
