@@ -191,6 +191,7 @@ def a_body(
     count: int,
     *,
     service_of: Callable[[int], int] = lambda number: number % 20,
+    env_of: Callable[[int], str] = lambda _: "production",
     critical_every: int = 500,
 ) -> bytes:
     """Return a webhook body of `count` distinct alerts, as Alertmanager would send it."""
@@ -202,7 +203,7 @@ def a_body(
                 "alertname": f"PodNotReady{number % 7}",
                 "cluster": "eu-central-1",
                 "container": "main",
-                "env": "production",
+                "env": env_of(number),
                 "instance": f"10.1.{number // 250 % 250}.{number % 250}:8080",
                 "number": str(number),
                 "pod": f"service-{service_of(number)}-7d9f8b6c5-x{number:06d}",
