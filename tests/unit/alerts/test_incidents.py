@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -10,47 +10,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from sqlalchemy import Engine
 
 from abops.alerts.ingest.identity import event_key, fingerprint
 from abops.alerts.model import (
     Actor,
     AlertEvent,
     AlertStatus,
-    Channel,
     IncidentDetail,
     IncidentSummary,
-    Route,
-    Routing,
-    ServiceConfig,
-    Team,
 )
-from abops.alerts.route.matcher import parse_matchers
-from abops.alerts.service.deliver import KINDS
-from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.memory import IncidentResolvedError, IncidentUnknownError
-from abops.alerts.store import events as event_rows
 from abops.alerts.store import outbox, reading
-from abops.alerts.store.database import migrate, open_writer
-from abops.alerts.store.writer import Unit
 from abops.kernel.errors import OpsError
+from support.book import NOON, a_store
+from support.book import Book as Store
 
 ANA = Actor("ana", "cli")
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-def a_routing() -> Routing:
-    routes = [('severity="critical"', ("page", "chat")), ('severity=~"warning|info"', ("chat",))]
-    return Routing(
-        public_url="http://127.0.0.1:9600",
-        channels={
-            "pd": Channel("pd", "pagerduty"),
-            "chat": Channel("chat", "slack"),
-            "tg": Channel("tg", "telegram"),
-        },
-        teams={"dev": Team("dev", page="pd", chat="chat", fallback=("tg",))},
-        routes=tuple(Route(match, parse_matchers(match), send) for match, send in routes),
-    )
 
 
 def an_event(
@@ -71,32 +46,8 @@ def an_event(
     return AlertEvent(key, identity, status, labels, {}, starts_at, ends_at, source=source)
 
 
-class Book:
-    """Incidents with their store; `take` does what the writer does with a batch."""
-
-    def __init__(self, engine: Engine, folder: Path) -> None:
-        self.engine = engine
-        self.config = ServiceConfig(env="local", routing=a_routing(), data_dir=folder)
-        self.state = Incidents(self.config)
-        self.restart()
-
-    def restart(self) -> None:
-        self.state = Incidents(self.config)
-        with self.engine.begin() as connection:
-            self.state.load(connection, NOON.timestamp())
-
-    @contextmanager
-    def unit(self, at_s: float) -> Iterator[Unit]:
-        with self.engine.begin() as connection:
-            yield Unit(connection, NOON.timestamp() + at_s)
-
-    def take(self, *events: AlertEvent, at_s: float = 0) -> None:
-        with self.unit(at_s) as unit:
-            known = event_rows.known_keys(unit.connection, [event.key for event in events])
-            fresh = list({e.key: e for e in events if e.key not in known}.values())
-            first = event_rows.last_event_id(unit.connection) + 1
-            event_rows.insert_events(unit.connection, fresh, first_id=first, received_at=unit.now)
-            self.state.apply(unit, fresh)
+class Book(Store):
+    """The store, and what these tests ask it."""
 
     def clock(self, at_s: float) -> None:
         with self.unit(at_s) as unit:
@@ -121,21 +72,11 @@ class Book:
         assert found is not None
         return found
 
-    def send_all(self, at_s: float) -> None:
-        with self.unit(at_s) as unit:
-            for channel in ("pd", "chat", "tg"):
-                while claim := outbox.claim(unit.connection, channel, now=unit.now, kinds=KINDS):
-                    self.state.claimed(claim.item.incident, channel)
-                    outcome = outbox.Outcome("done", unit.now, reference="r")
-                    outbox.settle(unit.connection, claim.item.id, outcome)
-
 
 @contextmanager
 def a_book(folder: Path) -> Iterator[Book]:
-    engine = open_writer(folder / "alerts.db")
-    migrate(engine)
-    yield Book(engine, folder)
-    engine.dispose()
+    with a_store(folder) as engine:
+        yield Book(engine, folder)
 
 
 @pytest.fixture

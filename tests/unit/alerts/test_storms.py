@@ -1,35 +1,23 @@
 """Storms as the service keeps them, on a real store, without processes or time."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from abops.alerts.ingest.identity import event_key, fingerprint
 from abops.alerts.model import (
     AlertEvent,
-    Channel,
     IncidentSummary,
-    Route,
-    Routing,
-    ServiceConfig,
     Storm,
-    Team,
 )
-from abops.alerts.route.matcher import parse_matchers
-from abops.alerts.service.deliver import KINDS
-from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.watch import deadman
-from abops.alerts.store import events as event_rows
-from abops.alerts.store import outbox, reading
+from abops.alerts.store import reading
 from abops.alerts.store import storms as storm_rows
-from abops.alerts.store.database import migrate, open_writer
-from abops.alerts.store.writer import Unit
+from support.book import NOON, a_store
+from support.book import Book as Store
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 QUIET_S = 250
 """Longer than a minute's window and the three quiet minutes after it."""
 
@@ -50,36 +38,8 @@ def an_event(
     return AlertEvent(key, identity, "firing", labels, {}, starts_at, None)
 
 
-class Book:
-    """Incidents with their store; `take` does what the writer does with a batch."""
-
-    def __init__(self, engine: Engine, folder: Path) -> None:
-        routes = [('severity="critical"', ("page", "chat")), ("", ("chat",))]
-        routing = Routing(
-            public_url="http://127.0.0.1:9600",
-            channels={"pd": Channel("pd", "pagerduty"), "chat": Channel("chat", "slack")},
-            teams={"dev": Team("dev", page="pd", chat="chat")},
-            routes=tuple(Route(match, parse_matchers(match), send) for match, send in routes),
-        )
-        self.engine = engine
-        self.config = ServiceConfig(env="local", routing=routing, data_dir=folder)
-        self.restart()
-
-    def restart(self, at_s: float = 0) -> None:
-        self.state = Incidents(self.config)
-        with self.engine.begin() as connection:
-            self.state.load(connection, NOON.timestamp() + at_s)
-
-    @contextmanager
-    def unit(self, at_s: float) -> Iterator[Unit]:
-        with self.engine.begin() as connection:
-            yield Unit(connection, NOON.timestamp() + at_s)
-
-    def take(self, *events: AlertEvent, at_s: float = 0) -> None:
-        with self.unit(at_s) as unit:
-            first = event_rows.last_event_id(unit.connection) + 1
-            event_rows.insert_events(unit.connection, events, first_id=first, received_at=unit.now)
-            self.state.apply(unit, events)
+class Book(Store):
+    """The store, and what a storm is made and seen with."""
 
     def tick(self, at_s: float) -> None:
         with self.unit(at_s) as unit:
@@ -88,18 +48,6 @@ class Book:
     def flood(self, count: int, *, services: int = 1, at_s: float = 0, first: int = 0) -> None:
         numbers = range(first, first + count)
         self.take(*(an_event(n, service=f"s{n % services}", at_s=at_s) for n in numbers), at_s=at_s)
-
-    def send_all(self, at_s: float) -> list[tuple[str, str, int]]:
-        """Have the channels take what is due; return channel, kind and incident."""
-        sent = []
-        with self.unit(at_s) as unit:
-            for channel in ("pd", "chat"):
-                while claim := outbox.claim(unit.connection, channel, now=unit.now, kinds=KINDS):
-                    self.state.claimed(claim.item.incident, channel)
-                    outcome = outbox.Outcome("done", unit.now, reference="r")
-                    outbox.settle(unit.connection, claim.item.id, outcome)
-                    sent.append((channel, claim.item.kind, claim.item.incident))
-        return sent
 
     def incidents(self) -> list[IncidentSummary]:
         with self.engine.connect() as connection:
@@ -113,10 +61,8 @@ class Book:
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[Book]:
-    engine = open_writer(tmp_path / "alerts.db")
-    migrate(engine)
-    yield Book(engine, tmp_path)
-    engine.dispose()
+    with a_store(tmp_path) as engine:
+        yield Book(engine, tmp_path)
 
 
 def test_a_flood_of_many_services_is_one_incident(book: Book) -> None:
