@@ -1,25 +1,5 @@
-from collections.abc import Iterator
+"""Fixtures of the tests below; pytest finds them by being here."""
 
-import httpx2
-import pytest
+from support.channel_servers import channels, running_channels
 
-from support.alerts import TOKEN
-from support.channels import Channels, prepared, start
-
-
-@pytest.fixture(scope="session")
-def _channels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channels]:
-    channels = prepared(tmp_path_factory.mktemp("channels"))
-    (channels.folder / "secrets" / "ingest").write_text(TOKEN)
-    with start(channels) as server:
-        channels.server = server
-        yield channels
-
-
-@pytest.fixture
-def channels(_channels: Channels) -> Channels:
-    """The running channel servers, without records and without faults."""
-    for part in ("slack", "pagerduty", "telegram", "inbox"):
-        _channels.control(part, mode="ok")
-    httpx2.delete(f"{_channels.url('inbox')}/_received")
-    return _channels
+__all__ = ["channels", "running_channels"]
