@@ -8,7 +8,6 @@ loses changes no rank, so it is not worth a transaction of its own.
 """
 
 import asyncio
-import time
 from typing import Final
 
 import msgspec
@@ -24,6 +23,7 @@ from abops.alerts.service.vault import Vault
 from abops.alerts.store import learned
 from abops.alerts.store.database import Connection
 from abops.alerts.store.writer import Unit
+from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 
 MEMBERS: Final = 200
@@ -40,10 +40,13 @@ _log = structlog.get_logger()
 class Causes:
     """Finds the likely cause of each open incident."""
 
-    def __init__(self, config: ServiceConfig, vault: Vault, incidents: Incidents) -> None:
+    def __init__(
+        self, config: ServiceConfig, vault: Vault, incidents: Incidents, clock: Clock
+    ) -> None:
         self._edges = tuple(Edge(caller, callee) for caller, callee in config.calls)
         self._vault = vault
         self._incidents = incidents
+        self._clock = clock
         self._history = History()
         self._wanted: dict[int, bool] = {}
         self._looked_at: dict[int, float] = {}
@@ -70,7 +73,7 @@ class Causes:
                     _log.warning("no cause was looked for", incident=number, reason=str(error))
 
     async def _look(self, number: int, *, over: bool) -> None:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if not over and now - self._looked_at.get(number, -AGAIN_S) < AGAIN_S:
             self._wanted.setdefault(number, over)
             asyncio.get_running_loop().call_later(AGAIN_S, self._woken.set)

@@ -67,7 +67,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         )
         self._delivery = Delivery(config, self._vault, self._incidents, self._metrics, self.clock)
         self._expiry = Expiry()
-        self._causes = Causes(config, self._vault, self._incidents)
+        self._causes = Causes(config, self._vault, self._incidents, self.clock)
         self._scoring = Scoring(self._vault, self._incidents, self.clock)
         self._letters = Letters(config, self._vault, self.clock, self.weekly)
         self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
