@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 
+from abops.kernel.clock import SystemClock
 from support.servers import (
     Postgres,
     Server,
@@ -89,6 +90,19 @@ class Workload:
         """Return the sum of a metric's samples that carry these labels; 0 when there are none."""
         found = self.metrics(process).get(name, [])
         return sum(value for have, value in found if labels.items() <= have.items())
+
+    def write_to_bot(self, text: str, user: int = 10_001, *, stub: str = "stub") -> None:
+        """Let a user write to the bot."""
+        message: dict[str, Any] = {
+            "message_id": 1,
+            "date": int(SystemClock().now().timestamp()),
+            "chat": {"id": user, "type": "private", "first_name": "Ada"},
+            "from": {"id": user, "is_bot": False, "first_name": "Ada"},
+            "text": text,
+        }
+        if text.startswith("/"):
+            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text)}]
+        self.request("POST", stub, "/_updates", {"message": message})
 
     def sent(self) -> list[str]:
         """Return the texts that arrived at Telegram."""

@@ -12,7 +12,6 @@ from urllib.request import Request, urlopen
 import psycopg
 import pytest
 
-from abops.kernel.clock import SystemClock
 from support.servers import Server, answers, free_port, wait_until
 from support.telemetry import serving
 from support.workload import COMMANDS, DATABASE, TOKEN, Workload
@@ -41,17 +40,7 @@ class Line:
 
     def write(self, text: str, user: int = 10_001) -> None:
         """Let a user write to the bot."""
-        person = {"id": user, "is_bot": False, "first_name": "Ada"}
-        message: dict[str, Any] = {
-            "message_id": 1,
-            "date": int(SystemClock().now().timestamp()),
-            "chat": {"id": user, "type": "private", "first_name": "Ada"},
-            "from": person,
-            "text": text,
-        }
-        if text.startswith("/"):
-            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text)}]
-        self.workload.request("POST", self.name, "/_updates", {"message": message})
+        self.workload.write_to_bot(text, user, stub=self.name)
 
     def pending(self) -> int:
         return int(self.call("getWebhookInfo")[1]["result"]["pending_update_count"])
