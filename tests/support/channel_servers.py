@@ -20,7 +20,10 @@ def running_channels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chann
 
 @pytest.fixture
 def channels(running_channels: Channels) -> Channels:
-    """The running channel servers, without records and without faults."""
+    """The running channel servers, without records and without faults.
+
+    Allowances outlive a test: each uses channels and chats of its own.
+    """
     for part in ("slack", "pagerduty", "telegram", "inbox"):
         running_channels.control(part, mode="ok")
     httpx2.delete(f"{running_channels.url('inbox')}/_received")

@@ -19,8 +19,10 @@ MIB = 2**20
 
 
 @pytest.fixture(scope="module")
-def process(_channels: Channels, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    with a_process(_channels, tmp_path_factory.mktemp("service")) as process:
+def process(
+    running_channels: Channels, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Process]:
+    with a_process(running_channels, tmp_path_factory.mktemp("service")) as process:
         yield process
 
 
