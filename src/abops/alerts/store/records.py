@@ -54,17 +54,17 @@ class IncidentRecord(Struct):
     opened_at: float
     updated_at: float
     started_at: float
-    quiet_since: float | None
-    acked_at: float | None
-    acked_by: str
-    resolved_at: float | None
-    recurs: int | None
-    alerts: int
-    firing: int
-    revision: int
-    channels: tuple[str, ...]
-    runbook_url: str
-    description: str
+    quiet_since: float | None = None
+    acked_at: float | None = None
+    acked_by: str = ""
+    resolved_at: float | None = None
+    recurs: int | None = None
+    alerts: int = 1
+    firing: int = 1
+    revision: int = 0
+    channels: tuple[str, ...] = ()
+    runbook_url: str = ""
+    description: str = ""
     shape: IncidentShape = "alerts"
     owner: str = ""
     merged_into: int | None = None
