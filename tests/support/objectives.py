@@ -41,7 +41,7 @@ def _series(slo: Objective, now: float, env: str) -> Iterator[Past]:
             wave = 1 + 0.2 * math.sin(moment / 1900) + 0.08 * math.sin(moment / 311)
             trouble = TROUBLE_AGO_S - TROUBLE_S - lag < ago < TROUBLE_AGO_S
             begun = max(0.0, 1 - max(ago, 0.0) / (2 * lag))
-            base = usual * wave + begun * (last - usual)
+            base = usual * wave * (1 - begun) + last * begun  # exact now, whatever the hour
             return base + (9 if trouble and slo.service == "api" else 0)
 
         return value
