@@ -62,7 +62,7 @@ def test_the_test_alert_is_timed_all_the_way(channels: Channels, tmp_path: Path)
         ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
         assert 0 == ended.returncode, ended.stderr
         channels.control("pagerduty", mode="5xx")
-        argv[argv.index("20")] = "8"
+        argv[argv.index("20")] = "2"
         late = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
         listed = subprocess.run(
             [abops, "alerts", "list", "--output", "json", "--service", process.server.url],
