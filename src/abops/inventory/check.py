@@ -38,6 +38,7 @@ def findings(inventory: Inventory) -> list[Finding]:
         *_part_references(inventory),
         *_optional_references(inventory),
         *_queue_references(inventory),
+        *_backup_references(inventory),
         *_alert_references(inventory),
     ]
 
@@ -151,6 +152,41 @@ def _queue_references(inventory: Inventory) -> Iterator[Finding]:
                 f"queue {queue.name!r} is read by {queue.service!r}, which is no service",
                 nearest(queue.service, services),
             )
+
+
+def _backup_references(inventory: Inventory) -> Iterator[Finding]:
+    backup = inventory.backup
+    if backup is None:
+        return
+    stores = [store.name for store in inventory.stores]
+    if backup.store not in stores:
+        yield Finding(
+            ("backup", "store"),
+            f"no store is named {backup.store!r}",
+            nearest(backup.store, stores),
+        )
+    sources = backup.sources
+    for name, place in backup.destinations.items():
+        if place.of is not None and place.of not in sources:
+            yield Finding(
+                ("backup", "destinations", name, "of"),
+                f"no destination with backups of its own is named {place.of!r}",
+                nearest(place.of, sources),
+            )
+    policy = backup.wal.policy
+    for index, name in enumerate(policy.require):
+        if name not in sources:
+            yield Finding(
+                ("backup", "wal", "policy", "require", index),
+                f"no destination with backups of its own is named {name!r}",
+                nearest(name, sources),
+            )
+    if policy.any is not None and policy.any > len(sources):
+        yield Finding(
+            ("backup", "wal", "policy", "any"),
+            f"{policy.any} destinations are asked for and {len(sources)} make backups",
+            "Ask for fewer, or add a destination with `role: backup`.",
+        )
 
 
 def _alert_references(inventory: Inventory) -> Iterator[Finding]:

@@ -5,49 +5,20 @@ by `abops.inventory.check`, which sees the whole.
 """
 
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from abops.inventory.backup import Backup
 from abops.inventory.indicators import Sli
 from abops.inventory.matchers import parse_matchers
-from abops.kernel.quantities import QuantityError, format_duration, parse_duration
-
-WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_NAME = r"^[a-z][a-z0-9-]*$"
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    try:
-        return parse_duration(str(value))
-    except QuantityError as error:
-        raise ValueError(f"{error}; write a number and a unit: 30s, 15m, 4h") from error
+from abops.inventory.values import Duration, Model, Name, Port, Tier, Zone
 
 
 def _matchers(value: object) -> object:
     if isinstance(value, str) and not parse_matchers(value):
         raise ValueError("a list of matchers may not be empty")
     return value
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"there is no time zone {name!r}; write one as Europe/Berlin") from error
-    return name
 
 
 def _rising(levels: "tuple[Level, ...]") -> "tuple[Level, ...]":
@@ -57,24 +28,7 @@ def _rising(levels: "tuple[Level, ...]") -> "tuple[Level, ...]":
     return levels
 
 
-Name = Annotated[str, Field(pattern=_NAME, description="lower case, digits and dashes")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^(\d+(ms|s|m|h|d|w))+$"}),
-]
 Matchers = Annotated[str, BeforeValidator(_matchers)]
-Tier = Literal[1, 2, 3]
-
-
-class Model(BaseModel):
-    """A value of the inventory: frozen, and strict about keys it does not know."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, strict=False
-    )
 
 
 class Environment(Model):
@@ -245,7 +199,7 @@ class OnCall(Model):
         str, Field(pattern=r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d$")
     ] = "mon 09:00"
     """Day and local time at which the next one takes over; daily: the day does not matter."""
-    tz: Annotated[str, AfterValidator(_zone)] = "UTC"
+    tz: Zone = "UTC"
     members: Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
@@ -297,7 +251,7 @@ class Alerts(Model):
     public_url: Annotated[str, Field(pattern=r"^https?://")]
     channels: dict[Name, Channel]
     teams: Annotated[dict[Name, Team], Field(min_length=1)]
-    escalation: dict[Literal["default"], Escalation] = {}
+    escalation: dict[Literal["default"], Escalation] = Field(default_factory=dict)
     """How critical incidents escalate: the policy `default`."""
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     summaries: tuple[Name, ...] = ()
@@ -317,6 +271,7 @@ class Inventory(Model):
     optional: tuple[OptionalPart, ...] = ()
     queues: tuple[Queue, ...] = ()
     slos: tuple[Objective, ...] = ()
+    backup: Backup | None = None
     alerts: Alerts
 
     @property

@@ -14,6 +14,7 @@ from abops.alerts.model import (
 )
 from abops.alerts.route.matcher import parse_matchers
 from abops.inventory import model
+from abops.inventory.values import WEEKDAYS
 
 
 def routing_of(inventory: model.Inventory) -> Routing:
@@ -49,7 +50,7 @@ def _oncall(rota: model.OnCall | None) -> OnCall | None:
         return None
     day, time = rota.handover.split()
     hour, minute = (int(part) for part in time.split(":"))
-    weekday = model.WEEKDAYS.index(day)
+    weekday = WEEKDAYS.index(day)
     return OnCall(rota.members, rota.rotate, weekday, hour, minute, rota.tz)
 
 

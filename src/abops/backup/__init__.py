@@ -1,0 +1,1 @@
+"""The protection of the database: copies are made, judged, restored and rehearsed."""

@@ -1,0 +1,143 @@
+"""What the protection of a database is about, as frozen values.
+
+A `Home` is the folder that holds everything the backup of one PostgreSQL cluster needs on a
+machine: who the cluster is, a configuration of the engine for each destination, queues, the
+catalog, evidence. `abops backup init` makes it, every other command reads it. It belongs to the
+owner of the cluster's files, and as that user everything in it is done.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+BackupType = Literal["full", "incr"]
+Outcome = Literal["success", "failed", "missed"]
+
+
+class Kind(StrEnum):
+    """What an object store speaks."""
+
+    S3 = "s3"
+    AZURE = "azure"
+
+
+class Cluster(Struct, frozen=True):
+    """The PostgreSQL cluster that is protected, as this machine reaches it."""
+
+    data: Path
+    port: int
+    socket: Path
+    """Folder of its Unix socket."""
+    superuser: str
+    programs: Path
+    """Folder of its programs: postgres, pg_dump, pg_amcheck."""
+    owner: str
+    """Whose files they are; the engine runs as this user."""
+    database: str = "postgres"
+    """Where the heartbeat lives."""
+
+
+class Destination(Struct, frozen=True):
+    """A place that keeps copies. Secrets are not in it: they lie in files of mode 0600."""
+
+    name: str
+    kind: Kind
+    role: Literal["backup", "mirror"]
+    container: str
+    """Bucket of S3, container of Azure."""
+    endpoint: str
+    port: int
+    path: str
+    generation: str
+    region: str = ""
+    account: str = ""
+    ca_file: str = ""
+    of: str = ""
+    lock_mode: str = ""
+    lock_days: int = 0
+
+    @property
+    def folder(self) -> str:
+        """Path of the key generation in the bucket."""
+        return f"{self.path}/{self.generation}"
+
+
+class Home(Struct, frozen=True):
+    """The folder of one protected cluster and the places inside it."""
+
+    folder: Path
+
+    @property
+    def site(self) -> Path:
+        """Cluster, destinations and policy, as JSON."""
+        return self.folder / "site.json"
+
+    @property
+    def programs(self) -> Path:
+        """The client of the archiver, and the engine where its owner cannot reach another."""
+        return self.folder / "bin"
+
+    @property
+    def catalog(self) -> Path:
+        """The database of what was made, checked, restored."""
+        return self.folder / "catalog.sqlite"
+
+    @property
+    def secrets(self) -> Path:
+        """Credentials and passphrases, one file each, 0600."""
+        return self.folder / "secrets"
+
+    @property
+    def drills(self) -> Path:
+        """Evidence of restore drills: `<id>.json` and `<id>.md`."""
+        return self.folder / "drills"
+
+    @property
+    def socket(self) -> Path:
+        """Where the WAL archiver listens."""
+        return self.folder / "wal.sock"
+
+    def engine(self, destination: str, generation: str) -> Path:
+        """The engine's configuration for a destination."""
+        return self.folder / f"{destination}.{generation}.conf"
+
+    def work(self, destination: str) -> Path:
+        """The engine's own folders (lock, spool, log) for a destination."""
+        return self.folder / "engine" / destination
+
+
+class SegmentName(Struct, frozen=True, order=True):
+    """A WAL segment by timeline and position, as its file name writes it."""
+
+    timeline: int
+    number: int
+    """Log number times segments per log, plus the segment: consecutive for consecutive ones."""
+
+
+class SetFacts(Struct, frozen=True, kw_only=True):
+    """One backup as its destination's own `info` tells it."""
+
+    destination: str
+    generation: str
+    label: str
+    type: BackupType
+    prior: str = ""
+    """Label of the backup that it builds on."""
+    started: float
+    stopped: float
+    """Seconds since the epoch."""
+    wal_start: str
+    wal_stop: str
+    lsn_start: str
+    lsn_stop: str
+    size: int
+    """Bytes of the cluster."""
+    repo_size: int
+    """Bytes stored for it."""
+    error: bool = False
+    """A page checksum failed while it was made."""
+    run: str = ""
+    """Id of the planned run that made it, from its annotation."""
+    system_id: int = 0
