@@ -90,6 +90,11 @@ class Home(Struct, frozen=True):
         return self.folder / "secrets"
 
     @property
+    def password_file(self) -> Path:
+        """Password of the superuser in libpq's form, where the socket asks for one."""
+        return self.secrets / "pgpass"
+
+    @property
     def drills(self) -> Path:
         """Evidence of restore drills: `<id>.json` and `<id>.md`."""
         return self.folder / "drills"
