@@ -3,20 +3,22 @@
 People are told first; the cause follows within seconds, as an edit of what they were told. The
 search runs beside the writer's thread on what is committed, at most once in a few seconds for an
 incident, however many alerts join it. When an incident is over, what it looked like is counted:
-an alert that is seen in every incident tells little about the next one. A count that a crash
+an alert that is seen in every incident tells little about the next one. One that was merged away
+is no incident of its own and is not counted. A count that a crash
 loses changes no rank, so it is not worth a transaction of its own.
 """
 
 import asyncio
+from functools import partial
 from typing import Final
 
 import msgspec
-import structlog
 
 from abops.alerts.model import IncidentDetail, ServiceConfig, ServiceEvent, SuspectedCause
 from abops.alerts.rootcause.likely import likely_causes
 from abops.alerts.rootcause.live import incident_evidence
 from abops.alerts.rootcause.model import ChangeSeen, Edge, History
+from abops.alerts.service.enduring import Enduring
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.memory import IncidentUnknownError
 from abops.alerts.service.vault import Vault
@@ -24,7 +26,6 @@ from abops.alerts.store import learned
 from abops.alerts.store.database import Connection
 from abops.alerts.store.writer import Unit
 from abops.kernel.clock import Clock
-from abops.kernel.errors import OpsError
 
 MEMBERS: Final = 200
 """Alerts of an incident that are looked at; a cause that 200 do not show, more do not either."""
@@ -34,19 +35,24 @@ AGAIN_S: Final = 5.0
 CHANGES_BEFORE_S: Final = 1_800.0
 _MEMORY: Final = "history"
 _LOOKS: Final = frozenset({"opened", "updated"})
-_log = structlog.get_logger()
 
 
 class Causes:
     """Finds the likely cause of each open incident."""
 
     def __init__(
-        self, config: ServiceConfig, vault: Vault, incidents: Incidents, clock: Clock
+        self,
+        config: ServiceConfig,
+        vault: Vault,
+        incidents: Incidents,
+        clock: Clock,
+        enduring: Enduring,
     ) -> None:
         self._edges = tuple(Edge(caller, callee) for caller, callee in config.calls)
         self._vault = vault
         self._incidents = incidents
         self._clock = clock
+        self._enduring = enduring
         self._history = History()
         self._wanted: dict[int, bool] = {}
         self._looked_at: dict[int, float] = {}
@@ -67,10 +73,9 @@ class Causes:
             self._woken.clear()
             wanted, self._wanted = self._wanted, {}
             for number, over in wanted.items():
-                try:
-                    await self._look(number, over=over)
-                except OpsError as error:
-                    _log.warning("no cause was looked for", incident=number, reason=str(error))
+                await self._enduring.attempt(
+                    partial(self._look, number, over=over), incident=number
+                )
 
     async def _look(self, number: int, *, over: bool) -> None:
         now = self._clock.monotonic()
@@ -83,6 +88,9 @@ class Causes:
             detail = await self._vault.incident(number, members=MEMBERS)
         except IncidentUnknownError:
             return
+        if over and detail.summary.merged_into is not None:
+            self._looked_at.pop(number, None)
+            return  # its alerts are counted with the incident that took them over
         evidence = incident_evidence(
             [member.alert for member in detail.members],
             edges=self._edges,

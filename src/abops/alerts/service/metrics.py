@@ -60,6 +60,12 @@ class Metrics:
         self.duplicate_pages = Counter(
             "abops_duplicate_pages", "Pages that may have been sent twice", registry=registry
         )
+        self.background_failures = Counter(
+            "abops_background_failures",
+            "Times that work beside the alerts' way failed and was gone on with",
+            ["task"],
+            registry=registry,
+        )
         self.timer_lateness = Histogram(
             "abops_timer_lateness_seconds",
             "Time from when a level was due until it was paged",

@@ -7,9 +7,8 @@ delivery follow. Whatever dies in between is picked up again from the store.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
-
-import structlog
 
 from abops.alerts.model import (
     Actor,
@@ -26,6 +25,7 @@ from abops.alerts.service.acting import Acting
 from abops.alerts.service.causes import Causes
 from abops.alerts.service.deliver import Delivery
 from abops.alerts.service.ending import end_tasks
+from abops.alerts.service.enduring import Enduring
 from abops.alerts.service.expiry import Expiry
 from abops.alerts.service.figures import Figures
 from abops.alerts.service.incidents import Incidents
@@ -43,7 +43,6 @@ from abops.alerts.store import storms as storm_rows
 from abops.alerts.store.writer import Unit
 from abops.clients.alertmanager import Alertmanager
 from abops.kernel.clock import Clock, SystemClock, moment
-from abops.kernel.errors import OpsError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 SOURCE: Final = "alertmanager"
 TICK_S: Final = 1.0
 _SUBSCRIBER_LAG: Final = 1_000
-_log = structlog.get_logger()
 
 
 class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
@@ -67,8 +65,9 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         )
         self._delivery = Delivery(config, self._vault, self._incidents, self._metrics, self.clock)
         self._expiry = Expiry()
-        self._causes = Causes(config, self._vault, self._incidents, self.clock)
-        self._scoring = Scoring(self._vault, self._incidents, self.clock)
+        causes, scoring = self._enduring("causes"), self._enduring("scoring")
+        self._causes = Causes(config, self._vault, self._incidents, self.clock, causes)
+        self._scoring = Scoring(self._vault, self._incidents, self.clock, scoring)
         self._letters = Letters(config, self._vault, self.clock, self.weekly)
         self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,9 +87,14 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         self._delivery.start()
         self._tasks = [
             asyncio.create_task(self._every(TICK_S, self._tick)),
-            asyncio.create_task(self._causes.run()),
-            asyncio.create_task(self._scoring.run()),
-            asyncio.create_task(self._letters.run()),
+            *(
+                asyncio.create_task(self._enduring(name).forever(work), name=name)
+                for name, work in (
+                    ("causes", self._causes.run),
+                    ("scoring", self._scoring.run),
+                    ("letters", self._letters.run),
+                )
+            ),
         ]
         if self.config.alertmanager_url is not None:
             self._tasks.append(asyncio.create_task(self._reconcile(self.config.alertmanager_url)))
@@ -202,12 +206,10 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
                 queue.put_nowait(event)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        enduring = self._enduring("clocks")
         while True:
             await asyncio.sleep(seconds)
-            try:
-                await work()
-            except OpsError as error:
-                _log.warning("a periodic task failed", reason=str(error))
+            await enduring.attempt(work)
 
     async def _tick(self) -> None:
         await self._vault.write(self._look_at_clocks)
@@ -236,6 +238,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
     async def _reconcile(self, url: str) -> None:
         """Compare notes with Alertmanager, regularly and when it left something out."""
         client = Alertmanager(url)
+        enduring = self._enduring("reconcile")
         try:
             while True:
                 try:
@@ -244,10 +247,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
                 except TimeoutError:
                     pass
                 self._compare_now.clear()
-                try:
-                    await self._compare(client)
-                except OpsError as error:
-                    _log.warning("Alertmanager's list could not be compared", reason=str(error))
+                await enduring.attempt(partial(self._compare, client))
         finally:
             await client.close()
 
@@ -268,6 +268,9 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         ]
         if events:
             await self._vault.store(events)
+
+    def _enduring(self, task: str) -> Enduring:
+        return Enduring(task, self._metrics)
 
     def _now(self) -> float:
         return self.clock.now().timestamp()

@@ -19,6 +19,7 @@ from abops.alerts.model import ServiceEvent
 from abops.alerts.score.features import Circumstances
 from abops.alerts.score.model import Example, Score
 from abops.alerts.score.scorer import Scorer, ScorerState, highest
+from abops.alerts.service.enduring import Enduring
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.labelling import keep_labels, new_labels
 from abops.alerts.service.vault import Vault
@@ -27,7 +28,6 @@ from abops.alerts.store.database import Connection
 from abops.alerts.store.scores import Arrived, Judged, Seen
 from abops.alerts.store.writer import Unit
 from abops.kernel.clock import Clock
-from abops.kernel.errors import OpsError
 
 SETTLE_S: Final = 0.5
 """Seconds to wait for the alerts that come together with the first one."""
@@ -62,10 +62,13 @@ class Trained(msgspec.Struct, frozen=True):
 class Scoring:
     """Judges the open incidents and learns from the closed ones."""
 
-    def __init__(self, vault: Vault, incidents: Incidents, clock: Clock) -> None:
+    def __init__(
+        self, vault: Vault, incidents: Incidents, clock: Clock, enduring: Enduring
+    ) -> None:
         self._vault = vault
         self._incidents = incidents
         self._clock = clock
+        self._enduring = enduring
         self._scorer = Scorer()
         self._event = 0
         self._wanted: set[int] = set()
@@ -88,7 +91,7 @@ class Scoring:
 
     async def run(self) -> None:
         """Judge and learn, for ever."""
-        await self._attempt(self._recall)
+        await self._enduring.attempt(self._recall)
         while True:
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
@@ -97,7 +100,7 @@ class Scoring:
                 self._answers = True
             await asyncio.sleep(SETTLE_S)
             self._woken.clear()
-            await self._attempt(self._step)
+            await self._enduring.attempt(self._step)
 
     async def train(self) -> Trained:
         """Fit all labels anew; serve the model unless it ranks last week worse."""
@@ -120,13 +123,7 @@ class Scoring:
     async def close(self) -> None:
         """Keep what was learned."""
         if self._changed:
-            await self._attempt(self._keep)
-
-    async def _attempt(self, work: Any) -> None:  # noqa: ANN401 - a coroutine function of ours
-        try:
-            await work()
-        except OpsError as error:
-            _log.warning("incidents were not judged", reason=str(error))
+            await self._enduring.attempt(self._keep)
 
     async def _recall(self) -> None:
         kept = await self._vault.read(lambda c: learned.recall(c, _MEMORY))
@@ -178,10 +175,20 @@ class Scoring:
         ready = sorted(wanted - soon)
         self._judged_at |= dict.fromkeys(ready, now)
         for start in range(0, len(ready), AT_ONCE):
-            found = await self._vault.read(partial(_read, ready[start : start + AT_ONCE]))
-            judged = [(number, *self._highest(seen, usual)) for number, seen, usual in found]
-            if judged:
-                await self._vault.write(partial(self._note, judged))
+            await self._judge_together(ready[start : start + AT_ONCE])
+
+    async def _judge_together(self, numbers: list[int]) -> None:
+        """Judge some incidents; one that cannot be judged does not keep the others from it."""
+        found = await self._vault.read(partial(_read, numbers))
+        judged: list[tuple[int, str, Score]] = []
+        for number, seen, usual in found:
+
+            async def judge(number: int = number, seen: list[Seen] = seen) -> None:
+                judged.append((number, *self._highest(seen, usual)))  # noqa: B023 - awaited at once
+
+            await self._enduring.attempt(judge, incident=number)
+        if judged:
+            await self._vault.write(partial(self._note, judged))
 
     def _highest(self, seen: list[Seen], usual: Usual) -> tuple[str, Score]:
         hour = _hour(self._clock.now())
