@@ -97,7 +97,7 @@ def pages(connection: Connection, incident: int) -> list[PageRow]:
 def unaccepted_since(connection: Connection, incident: int, since: float) -> float | None:
     """Return when the first page since then was queued, if none of them was accepted."""
     row = connection.exec_driver_sql(
-        "SELECT min(created_at), sum(state IN ('done', 'skipped')) FROM outbox"
+        "SELECT min(created_at), count(*) FILTER (WHERE state IN ('done', 'skipped')) FROM outbox"
         " WHERE incident = ? AND page = 1 AND created_at >= ?",
         (incident, since),
     ).first()
@@ -125,17 +125,17 @@ def add_silence(connection: Connection, row: SilenceRow) -> int:
     """Keep a silence and return its number."""
     done = connection.exec_driver_sql(
         "INSERT INTO silence (matchers, reason, starts_at, ends_at, created_at, created_by)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
         (row.matchers, row.reason, row.starts_at, row.ends_at, row.created_at, row.created_by),
     )
-    return int(done.lastrowid)
+    return int(done.scalar_one())
 
 
 def add_window(connection: Connection, row: SilenceRow) -> int:
     """Keep a window and return its number."""
     done = connection.exec_driver_sql(
-        "INSERT INTO window (name, matchers, reason, schedule, starts_at, ends_at, created_at,"
-        " created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        'INSERT INTO "window" (name, matchers, reason, schedule, starts_at, ends_at, created_at,'
+        " created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             row.name,
             row.matchers,
@@ -147,7 +147,7 @@ def add_window(connection: Connection, row: SilenceRow) -> int:
             row.created_by,
         ),
     )
-    return int(done.lastrowid)
+    return int(done.scalar_one())
 
 
 def silences(connection: Connection, now: float) -> list[SilenceRow]:
@@ -164,7 +164,7 @@ def windows(connection: Connection, now: float) -> list[SilenceRow]:
     """Return the windows that are open or may yet open."""
     rows = connection.exec_driver_sql(
         "SELECT id, matchers, reason, starts_at, ends_at, created_at, created_by, name, schedule"
-        " FROM window WHERE ended_at IS NULL AND (ends_at IS NULL OR ends_at > ?) ORDER BY id",
+        ' FROM "window" WHERE ended_at IS NULL AND (ends_at IS NULL OR ends_at > ?) ORDER BY id',
         (now,),
     )
     return [SilenceRow(*row) for row in rows]
@@ -175,7 +175,7 @@ def end_silence(connection: Connection, table: str, number: int, *, at: float, b
     if table not in ("silence", "window"):
         raise ValueError(table)
     ended = connection.exec_driver_sql(
-        f"UPDATE {table} SET ended_at = ?, ended_by = ? WHERE id = ? AND ended_at IS NULL",
+        f'UPDATE "{table}" SET ended_at = ?, ended_by = ? WHERE id = ? AND ended_at IS NULL',
         (at, by, number),
     )
     return bool(ended.rowcount)

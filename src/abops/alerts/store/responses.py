@@ -22,8 +22,8 @@ class SeverityCount(Struct, frozen=True):
 def by_severity(connection: Connection, since: float, until: float) -> tuple[SeverityCount, ...]:
     """Count what opened in a time, merged incidents left out, the most severe first."""
     rows = connection.exec_driver_sql(
-        "SELECT severity, count(*), sum(state <> 'resolved'), count(acked_at), count(resolved_at),"
-        " sum(noise), avg(acked_at - opened_at), avg(resolved_at - opened_at)"
+        "SELECT severity, count(*), count(*) FILTER (WHERE state <> 'resolved'), count(acked_at),"
+        " count(resolved_at), sum(noise), avg(acked_at - opened_at), avg(resolved_at - opened_at)"
         " FROM incident WHERE opened_at >= ? AND opened_at < ? AND merged_into IS NULL"
         " GROUP BY severity"
         " ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END",

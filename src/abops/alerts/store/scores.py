@@ -11,9 +11,14 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from abops.alerts.store.dialect import is_postgres, json_text
+
 _JUDGED = "score/"
+_NUMBER = (  # whatever else is kept in `learned` is not to be read as a number
+    f"CASE WHEN l.name LIKE '{_JUDGED}%' THEN CAST(substr(l.name, {len(_JUDGED) + 1}) AS INTEGER)"
+    " END"
+)
 _BATCH = 20_000
-_HOST = "coalesce(json_extract(a.labels, '$.pod'), json_extract(a.labels, '$.node'), a.service)"
 _ABOUT_NOTHING = "('Watchdog', 'DirectPage', 'AbopsTestAlert')"
 _MEMBERS = 200
 
@@ -75,16 +80,17 @@ def arrived_since(connection: Connection, event: int) -> tuple[list[Arrived], in
     """Return what came after this event, and the last one that is in it; call until it stays."""
     last = connection.exec_driver_sql(
         "SELECT max(id) FROM (SELECT id FROM event WHERE id > ? AND id <="
-        " coalesce((SELECT value FROM counter WHERE name = 'correlated'), 0) ORDER BY id LIMIT ?)",
+        " coalesce((SELECT value FROM counter WHERE name = 'correlated'), 0) ORDER BY id LIMIT ?)"
+        " AS recent",
         (event, _BATCH),
     ).scalar()
     if last is None:
         return [], event
     rows = connection.exec_driver_sql(
-        f"SELECT a.kind, {_HOST}, max(e.received_at), count(*)"
+        f"SELECT a.kind, {_host(connection)}, max(e.received_at), count(*)"
         " FROM event AS e JOIN alert AS a USING (fingerprint)"
         f" WHERE e.id > ? AND e.id <= ? AND e.status = 'firing' AND a.name NOT IN {_ABOUT_NOTHING}"
-        " GROUP BY 1, 2, CAST(e.received_at / 60 AS INTEGER) ORDER BY min(e.id)",
+        " GROUP BY 1, 2, CAST(e.received_at AS BIGINT) / 60 ORDER BY min(e.id)",
         (event, last),
     )
     return [Arrived(row[0], row[1], row[2], row[3]) for row in rows], int(last)
@@ -92,13 +98,23 @@ def arrived_since(connection: Connection, event: int) -> tuple[list[Arrived], in
 
 def kinds_within(connection: Connection, number: int) -> list[Seen]:
     """Return the kinds of alert within an incident, each on each host, the newest first."""
-    rows = connection.exec_driver_sql(
-        f"SELECT a.kind, {_HOST}, a.severity, json_extract(a.labels, '$.tier'), max(m.joined_at)"
+    tier = json_text(connection, "a.labels", "tier")
+    members = (
         " FROM member AS m JOIN alert AS a USING (fingerprint)"
         f" WHERE m.incident = ? AND a.name NOT IN {_ABOUT_NOTHING}"
-        " GROUP BY 1, 2 ORDER BY max(m.joined_at) DESC LIMIT ?",
-        (number, _MEMBERS),
     )
+    if is_postgres(connection):
+        newest = (
+            "SELECT * FROM (SELECT DISTINCT ON (1, 2)"
+            f" a.kind, {_host(connection)}, a.severity, {tier}, m.joined_at{members}"
+            " ORDER BY 1, 2, m.joined_at DESC) AS newest ORDER BY joined_at DESC LIMIT ?"
+        )
+    else:  # columns beside max() are those of its row
+        newest = (
+            f"SELECT a.kind, {_host(connection)}, a.severity, {tier}, max(m.joined_at){members}"
+            " GROUP BY 1, 2 ORDER BY max(m.joined_at) DESC LIMIT ?"
+        )
+    rows = connection.exec_driver_sql(newest, (number, _MEMBERS))
     return [Seen(row[0], row[1], row[2], _whole(row[3]), row[4]) for row in rows]
 
 
@@ -115,7 +131,7 @@ def unlabelled(connection: Connection) -> list[tuple[int, Judged, Became]]:
     """Return the judged incidents whose label is not known, and what became of them so far."""
     rows = connection.exec_driver_sql(
         f"SELECT {_OUTCOME}, l.content FROM learned AS l"
-        f" JOIN incident AS i ON i.number = CAST(substr(l.name, {len(_JUDGED) + 1}) AS INTEGER)"
+        f" JOIN incident AS i ON i.number = {_NUMBER}"
         f" WHERE l.name LIKE '{_JUDGED}%' AND i.merged_into IS NULL ORDER BY i.number"
     )
     return [(row[0], _judged.decode(row[-1]), _became(tuple(row))) for row in rows]
@@ -181,6 +197,11 @@ _OUTCOME = (
     " EXISTS (SELECT 1 FROM member AS m JOIN alert AS a USING (fingerprint)"
     " WHERE m.incident = i.number AND a.suppressed LIKE 'silence%')"
 )
+
+
+def _host(connection: Connection) -> str:
+    pod, node = (json_text(connection, "a.labels", key) for key in ("pod", "node"))
+    return f"coalesce({pod}, {node}, a.service)"
 
 
 def _became(row: tuple[Any, ...]) -> Became:
