@@ -1,9 +1,10 @@
-"""PostgreSQL, read only: one short statement at a time, with a limit on its time."""
+"""PostgreSQL: one short statement at a time to read figures, and sessions for a store of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
+from psycopg.types.string import StrDumperUnknown
 
 from abops.kernel.errors import OpsError
 
@@ -50,3 +51,36 @@ class PostgresReader:
                 " -c default_transaction_read_only=on",
             )
         return self._connection
+
+
+class _WithoutNul(StrDumperUnknown):
+    """Texts as PostgreSQL can keep them: it has no NUL, neither plain nor in JSON."""
+
+    def dump(self, obj: str) -> bytes | bytearray | memoryview | None:
+        if "\0" in obj or "\\u0000" in obj:
+            obj = obj.replace("\0", "\ufffd").replace("\\u0000", "\\ufffd")
+        return super().dump(obj)
+
+
+def open_session(
+    url: str, *, application: str, settings: Mapping[str, str]
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """Connect a part that keeps its state there, with these settings of the server's.
+
+    Whoever has gone without a word is noticed within seconds, on both sides. Raises
+    psycopg.Error; with several hosts in the address, the one that takes writes is found.
+    """
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    session = psycopg.connect(
+        url,
+        application_name=application,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        options=options,
+        target_session_attrs="primary",
+        keepalives_idle=3,
+        keepalives_interval=1,
+        keepalives_count=3,
+        tcp_user_timeout=5_000,
+    )
+    session.adapters.register_dumper(str, _WithoutNul)
+    return session

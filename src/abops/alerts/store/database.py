@@ -9,13 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
+from abops.alerts.store.dialect import is_postgres
+from abops.alerts.store.postgres import MIGRATION_LOCK
 from abops.kernel.errors import OpsError
 
 __all__ = ["Connection", "StoreUnavailableError", "migrate", "open_readers", "open_writer"]
-HEAD = "0002"
+HEAD = "0003"
 """The revision this code is written for; Alembic is loaded only when the file is older."""
 BUSY_TIMEOUT_MS = 5_000
 
@@ -43,19 +45,25 @@ def migrate(engine: Engine) -> None:
         with engine.connect() as connection:
             if _revision(connection) == HEAD:
                 return
-            _upgrade(connection)
+            if is_postgres(connection):  # two replicas may start at the same moment
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            if _revision(connection) != HEAD:
+                _upgrade(connection)
             connection.commit()
-    except DatabaseError as error:
+    except SQLAlchemyError as error:
+        name = engine.url.database or "PostgreSQL"
         raise StoreUnavailableError(
-            f"{engine.url.database} cannot be used as the alert store: {error.orig}"
+            f"{name} cannot be used as the alert store: {reason_of(error)}"
         ) from error
 
 
+def reason_of(error: Exception) -> str:
+    """Return what the database said, without the statement around it."""
+    return str(getattr(error, "orig", None) or error).strip()
+
+
 def _revision(connection: Connection) -> str | None:
-    found = connection.execute(
-        text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
-    ).scalar()
-    if found is None:
+    if not inspect(connection).has_table("alembic_version"):
         return None
     revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if revision is None else str(revision)

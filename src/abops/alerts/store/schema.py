@@ -9,6 +9,7 @@ migration beside it; a test compares the two.
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     ForeignKey,
@@ -20,13 +21,23 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
 )
 
 
-def required(name: str, kind: type[Any]) -> Column[Any]:
+Wide = BigInteger().with_variant(Integer(), "sqlite")
+"""A number that grows with every event; SQLite's integers are as wide as they need to be."""
+
+
+def part(name: str, *columns: str, where: str) -> Index:
+    """Return an index of those rows only that are looked for all the time."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def required(name: str, kind: type[Any] | TypeEngine[Any]) -> Column[Any]:
     """Return a column that always has a value."""
     return Column(name, kind, nullable=False)
 
@@ -34,7 +45,7 @@ def required(name: str, kind: type[Any]) -> Column[Any]:
 event = Table(
     "event",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Wide, primary_key=True),
     Column("key", LargeBinary, nullable=False, unique=True),
     required("fingerprint", Text),
     required("status", Text),
@@ -66,7 +77,7 @@ alert = Table(
     Column("kind", Text, nullable=False, server_default=""),
     Column("suppressed", Text, nullable=False, server_default=""),
     Column("changes", Text, nullable=False, server_default=""),
-    Index("ix_alert_firing", "state", sqlite_where=text("state = 'firing'")),
+    part("ix_alert_firing", "state", where="state = 'firing'"),
     Index("ix_alert_incident", "incident"),
 )
 
@@ -103,7 +114,7 @@ incident = Table(
     Column("level", Integer, nullable=False, server_default="0"),
     Column("paged_at", Float),
     Column("noise", Integer, nullable=False, server_default="0"),
-    Index("ix_incident_unresolved", "number", sqlite_where=text("state <> 'resolved'")),
+    part("ix_incident_unresolved", "number", where="state <> 'resolved'"),
     Index("ix_incident_scope", "service", "env", "resolved_at"),
     Index("ix_incident_opened", "opened_at"),
 )
@@ -153,11 +164,11 @@ outbox = Table(
     Column("delivered_at", Float),
     required("reference", Text),
     required("error", Text),
-    Index(
+    part(
         "ix_outbox_waiting",
         "channel",
         "next_at",
-        sqlite_where=text("state IN ('pending', 'sending', 'retry')"),
+        where="state IN ('pending', 'sending', 'retry')",
     ),
     Index("ix_outbox_incident", "incident", "channel"),
 )
@@ -178,7 +189,7 @@ rejected = Table(
 )
 
 counter = Table(
-    "counter", metadata, Column("name", Text, primary_key=True), required("value", Integer)
+    "counter", metadata, Column("name", Text, primary_key=True), required("value", Wide)
 )
 
 audit = Table(
@@ -191,3 +202,16 @@ audit = Table(
     required("action", Text),
     required("subject", Text),
 )
+
+command = Table(
+    "command",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    required("at", Float),
+    required("name", Text),
+    required("arguments", Text),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("answer", Text, nullable=False, server_default=""),
+    part("ix_command_waiting", "id", where="state = 'waiting'"),
+)
+"""What other replicas ask the leading one to do, until they have read the answer."""

@@ -4,9 +4,9 @@ A timer is a row, so that it goes off after a restart as well. A silence is what
 for once; a window is one that was planned, and may come back every week.
 """
 
-from sqlalchemy import Column, Float, Index, Integer, Table, Text, text
+from sqlalchemy import Column, Float, Index, Integer, Table, Text
 
-from abops.alerts.store.schema import metadata, required
+from abops.alerts.store.schema import metadata, part, required
 
 timer = Table(
     "timer",
@@ -17,7 +17,7 @@ timer = Table(
     required("due", Float),
     Column("data", Text, nullable=False, server_default="{}"),
     Column("fired_at", Float),
-    Index("ix_timer_due", "due", sqlite_where=text("fired_at IS NULL")),
+    part("ix_timer_due", "due", where="fired_at IS NULL"),
     Index("ix_timer_incident", "incident"),
 )
 

@@ -8,14 +8,14 @@ deploy, a migration, a switch.
 
 from sqlalchemy import Column, Float, Index, Integer, Table, Text
 
-from abops.alerts.store.schema import metadata, required
+from abops.alerts.store.schema import Wide, metadata, required
 
 learned = Table(
     "learned",
     metadata,
     Column("name", Text, primary_key=True),
     required("at", Float),
-    required("event", Integer),
+    required("event", Wide),
     required("content", Text),
 )
 
