@@ -48,7 +48,7 @@ def write_past(
             for moment in (start + index * step for index in range(count)):
                 value = member.value(moment)
                 if value is not None:
-                    lines.append(f"{name}{{{labels}}} {value:.6g} {moment:.3f}")
+                    lines.append(f"{name}{{{labels}}} {value:.10g} {moment:.3f}")
     folder.mkdir(parents=True, exist_ok=True)
     text = folder.parent / f"{folder.name}.om"
     text.write_text("\n".join([*lines, "# EOF\n"]))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter
 from msgspec import Struct
 
-from abops.entry.web.observe import coverage, dashboards, logs, slo, traces
+from abops.entry.web.observe import backups, coverage, dashboards, logs, slo, traces
 from abops.entry.web.pages import Pages, Place
 from abops.kernel.errors import OpsError
 from abops.workflows.board_shelf import BoardShelf
@@ -63,6 +63,8 @@ def _areas(pages: Pages, sources: Sources) -> tuple[_Area, ...]:
         searched = logs.logs_router(pages, sources.logs, sources.inventory, pages.home_env)
         areas.append(_Area(logs.PLACE, searched))
     if sources.prometheus:
+        copies = backups.BackupPages(pages, sources.inventory, sources.prometheus)
+        areas.append(_Area(backups.PLACE, copies.router()))
         live = Live(sources.prometheus, sources.jaeger, sources.logs)
         audited = coverage.coverage_router(pages, sources.inventory, live, pages.clock)
         areas.append(_Area(coverage.PLACE, audited))
