@@ -1,15 +1,19 @@
 """PostgreSQL: one short statement at a time to read figures, and sessions for a store of ours."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
+import structlog
 from psycopg.types.string import StrDumperUnknown
 
 from abops.kernel.errors import OpsError
 
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 5_000
+_AGAIN_S = 1.0
+_log = structlog.get_logger()
 
 
 class PostgresUnreachableError(OpsError):
@@ -84,3 +88,25 @@ def open_session(
     )
     session.adapters.register_dumper(str, _WithoutNul)
     return session
+
+
+def listen(
+    url: str, channel: str, *, application: str, stopped: Callable[[], bool]
+) -> Iterator[str | None]:
+    """Yield what is said on a channel until `stopped`, which is asked every second.
+
+    None comes each time it begins to listen, at first and after a failure: whatever was said
+    before that is lost. What is said to nobody for a second yields nothing.
+    """
+    while not stopped():
+        try:
+            with open_session(url, application=application, settings={}) as session:
+                session.set_autocommit(True)
+                session.execute(f"LISTEN {channel}".encode())
+                yield None
+                while not stopped():
+                    for notice in session.notifies(timeout=1.0, stop_after=1):
+                        yield notice.payload
+        except psycopg.Error as error:
+            _log.warning("nothing is heard from PostgreSQL", reason=type(error).__name__)
+            time.sleep(_AGAIN_S)

@@ -46,6 +46,8 @@ def migrate(engine: Engine) -> None:
             if _revision(connection) == HEAD:
                 return
             if is_postgres(connection):  # two replicas may start at the same moment
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             if _revision(connection) != HEAD:
                 _upgrade(connection)

@@ -17,6 +17,7 @@ _encode = msgspec.json.Encoder().encode
 _LABELS = msgspec.json.Decoder(dict[str, str])
 _KEYS_A_QUERY: Final = 500
 _WATERMARK: Final = "correlated"
+_NUMBERED: Final = "event"
 _INSERT = (
     "INSERT INTO event (id, key, fingerprint, status, starts_at, ends_at, received_at, source,"
     " labels, annotations, generator_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -26,6 +27,30 @@ _INSERT = (
 def last_event_id(connection: Connection) -> int:
     """Return the id of the newest event, 0 when there is none."""
     return int(connection.exec_driver_sql("SELECT coalesce(max(id), 0) FROM event").scalar_one())
+
+
+def lock_numbers(connection: Connection) -> int:
+    """Let no other replica number events until this transaction ends; return the last number.
+
+    So numbers have no gaps, and none becomes visible after a higher one: whoever has read up to
+    a number has read all before it.
+    """
+    statement = "SELECT value FROM counter WHERE name = ? FOR UPDATE"
+    return int(connection.exec_driver_sql(statement, (_NUMBERED,)).scalar_one())
+
+
+def note_numbers(connection: Connection, last: int) -> None:
+    """Note the last number that was given."""
+    connection.exec_driver_sql("UPDATE counter SET value = ? WHERE name = ?", (last, _NUMBERED))
+
+
+def ensure_numbers(connection: Connection) -> None:
+    """Begin to count, where nobody has."""
+    connection.exec_driver_sql(
+        "INSERT INTO counter (name, value) SELECT ?, coalesce(max(id), 0) FROM event"
+        " ON CONFLICT (name) DO NOTHING",
+        (_NUMBERED,),
+    )
 
 
 def known_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
@@ -78,13 +103,19 @@ def mark_correlated(connection: Connection, event_id: int) -> None:
     )
 
 
-def uncorrelated(connection: Connection, limit: int = 5_000) -> list[tuple[int, AlertEvent]]:
-    """Return events that the incidents do not reflect yet, oldest first."""
+def last_correlated(connection: Connection) -> int:
+    """Return the number of the last event that the incidents reflect, 0 when there is none."""
+    found = connection.exec_driver_sql("SELECT value FROM counter WHERE name = ?", (_WATERMARK,))
+    return int(found.scalar() or 0)
+
+
+def uncorrelated(connection: Connection, after: int, limit: int) -> list[tuple[int, AlertEvent]]:
+    """Return events after this one, oldest first."""
     rows = connection.exec_driver_sql(
         "SELECT id, key, fingerprint, status, labels, annotations, starts_at, ends_at,"
         " generator_url, source FROM event"
-        " WHERE id > coalesce((SELECT value FROM counter WHERE name = ?), 0) ORDER BY id LIMIT ?",
-        (_WATERMARK, limit),
+        " WHERE id > ? ORDER BY id LIMIT ?",
+        (after, limit),
     )
     return [
         (

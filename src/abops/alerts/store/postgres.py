@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from abops.clients.postgres import open_session
 
 WRITERS: Final = "abops-alerts"
-HELD_UP_S: Final = 5
+HELD_UP_S: Final = 10
 """Seconds after which the server ends a session that says nothing in a transaction, or that the
 writer, which says something every second, has left alone."""
 LOCK_S: Final = 4
@@ -26,7 +26,7 @@ _WRITER: Final = {
     "tcp_keepalives_idle": "3",
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "3",
-    "tcp_user_timeout": f"{HELD_UP_S}s",
+    "tcp_user_timeout": "5s",
 }
 _LEDGER: Final = {**_WRITER, "idle_session_timeout": "0"}
 _READER: Final = {

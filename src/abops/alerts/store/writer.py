@@ -4,86 +4,69 @@ Events that arrive together are committed together, and only then are their send
 they are safe. A second transaction brings the incidents up to them; it also carries whatever
 else has to be written. If it fails, the state in memory is read back from the disk and the
 events that the incidents do not reflect are taken up again: what was accepted is never lost.
+
+Where several replicas share the store, each commits events, and one of them leads: only that
+one has the state and writes incidents.
 """
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from abops.alerts.model import AlertEvent, ServiceEvent
+from abops.alerts.model import AlertEvent
 from abops.alerts.store import events as event_rows
-from abops.alerts.store.database import StoreUnavailableError
+from abops.alerts.store.jobs import Intake, Task, unavailable
+from abops.alerts.store.progress import Progress
+from abops.alerts.store.sharing import NobodyCanTellError, Sharing
+from abops.alerts.store.unit import State, Unit
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = ["NotLeadingError", "State", "Unit", "Writer"]
 FLUSH_ALERTS = 100
 FLUSH_AFTER_S = 0.010
 BATCH_LIMIT = 1_000
 _IDLE_S = 1.0
 _log = structlog.get_logger()
 _T = TypeVar("_T")
-_Job = Any  # an intake, a task of some result type, or None to stop
+_Job = Any  # an intake, a task of some result type, _LOOK, or None to stop
+_LOOK = object()
 
 
-@dataclass(slots=True)
-class Unit:
-    """One transaction, and who has to hear of it once it is committed."""
+class NotLeadingError(OpsError):
+    """Another replica leads now."""
 
-    connection: Connection
-    now: float
-    events: list[ServiceEvent] = field(default_factory=list)
-    channels: set[str] = field(default_factory=set)
-    """Channels that have something new in the outbox."""
-
-
-class State(Protocol):
-    """What is kept in memory beside the disk, by the layer above."""
-
-    def load(self, connection: Connection, now: float) -> None:
-        """Forget everything and read it from the disk."""
-        ...
-
-    def apply(self, unit: Unit, events: Sequence[AlertEvent]) -> None:
-        """Bring the incidents up to these events."""
-        ...
-
-
-@dataclass(slots=True)
-class _Intake:
-    events: Sequence[AlertEvent]
-    rejected: Sequence[tuple[int | None, str, bytes]]
-    source: str
-    done: "Future[int]" = field(default_factory=Future)
-
-
-@dataclass(slots=True)
-class _Task(Generic[_T]):
-    work: Callable[[Unit], _T]
-    done: "Future[_T]" = field(default_factory=Future)
+    hint = "Try again in a few seconds."
 
 
 class Writer:
     """Commits what it is given, in the order in which it was given."""
 
     def __init__(
-        self, engine: Engine, state: State, clock: Clock, announce: Callable[[Unit], None]
+        self,
+        engine: Engine,
+        state: State,
+        clock: Clock,
+        announce: Callable[[Unit], None],
+        sharing: Sharing | None = None,
     ) -> None:
         self._engine = engine
-        self._state = state
         self._clock = clock
         self._announce = announce
+        self._sharing = sharing
+        self._progress = Progress(state)
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._looks = False
         self._thread = threading.Thread(target=self._run, name="alert-writer", daemon=True)
-        self._next_id = 1
         self._last_id = 0
-        self._stale = True
         self._received = 0
         self._taken = 0
         self._busy_since: float | None = None
@@ -101,14 +84,25 @@ class Writer:
         since = self._busy_since
         return 0.0 if since is None else self._clock.monotonic() - since
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process has the state, and writes incidents."""
+        return self._sharing is None or self._sharing.leads
+
     def start(self) -> None:
-        """Read the state from the disk and begin to write; raises StoreUnavailableError."""
+        """Read the state from the disk and begin to write; raises StoreUnavailableError.
+
+        Where the store is shared, the state is read when the lead is taken.
+        """
         try:
-            with self._engine.connect() as connection:
-                self._next_id = event_rows.last_event_id(connection) + 1
-                self._state.load(connection, self._clock.now().timestamp())
+            with self._engine.begin() as connection:
+                self._last_id = event_rows.last_event_id(connection)
+                if self._sharing is None:
+                    self._progress.load(connection, self._now())
+                else:
+                    event_rows.ensure_numbers(connection)
         except SQLAlchemyError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         self._thread.start()
 
     def stop(self) -> None:
@@ -124,16 +118,25 @@ class Writer:
         source: str = "alertmanager",
     ) -> "Future[int]":
         """Commit events; the result is how many of them were new."""
-        intake = _Intake(events, rejected, source)
+        intake = Intake(events, rejected, source)
         self._received += len(events)
         self._jobs.put(intake)
         return intake.done
 
-    def do(self, work: Callable[[Unit], _T]) -> "Future[_T]":
-        """Run `work` in the next transaction; its result comes after the commit."""
-        task = _Task(work)
+    def do(self, work: Callable[[Unit], _T], *, anywhere: bool = False) -> "Future[_T]":
+        """Run `work` in the next transaction; its result comes after the commit.
+
+        Without `anywhere` it needs the state, so that only the replica that leads can do it.
+        """
+        task = Task(work, anywhere)
         self._jobs.put(task)
         return task.done
+
+    def look(self) -> None:
+        """Say that another replica may have stored events or asked for something."""
+        if not self._looks:
+            self._looks = True
+            self._jobs.put(_LOOK)
 
     def _run(self) -> None:
         running = True
@@ -142,18 +145,20 @@ class Writer:
             self._busy_since = self._clock.monotonic()
             try:
                 fresh = self._commit_events(intakes) if intakes else []
-                if fresh or tasks or self._stale:
-                    self._busy_since = self._clock.monotonic()
-                    self._commit_step(fresh, tasks)
-            except Exception:  # noqa: BLE001 - without this thread nothing is stored any more
-                self._stale = True
+                self._busy_since = self._clock.monotonic()
+                if self._sharing is not None:
+                    self._share(self._sharing, tasks)
+                if self.leads and (fresh or tasks or self._progress.has_work or self._is_asked()):
+                    self._commit_step(fresh, [task for task in tasks if not task.done.done()])
+            except Exception as error:  # noqa: BLE001 - without this thread nothing is stored
+                self._progress.failed(error)
                 _log.exception("the writer failed unexpectedly")
             self._busy_since = None
 
-    def _collect(self) -> tuple[list[_Intake], list[_Task[Any]], bool]:
+    def _collect(self) -> tuple[list[Intake], list[Task[Any]], bool]:
         """Wait for the first job, then for at most 10 ms or 100 alerts; take all that is there."""
-        intakes: list[_Intake] = []
-        tasks: list[_Task[Any]] = []
+        intakes: list[Intake] = []
+        tasks: list[Task[Any]] = []
         alerts = 0
         deadline: float | None = None
         while alerts < BATCH_LIMIT:
@@ -167,43 +172,52 @@ class Writer:
                 break
             if job is None:
                 return intakes, tasks, False
+            if deadline is None:
+                deadline = self._clock.monotonic() + FLUSH_AFTER_S
+            if job is _LOOK:
+                self._looks, self._progress.behind = False, True
+                if self._sharing is not None:
+                    self._sharing.asked = True
+                continue
             wanted = job.done.set_running_or_notify_cancel()  # from here on it is not cancelled
-            if isinstance(job, _Intake):
+            if isinstance(job, Intake):
                 intakes.append(job)  # stored even if nobody waits for the answer any more
                 alerts += len(job.events)
             elif wanted:
                 tasks.append(job)
-            if deadline is None:
-                deadline = self._clock.monotonic() + FLUSH_AFTER_S
         return intakes, tasks, True
 
     def _patience_s(self) -> float:
         """Return how long to wait for a first job: hardly, when there is something to catch up."""
-        return FLUSH_AFTER_S if self._stale and not self.failure else _IDLE_S
+        if self.leads and self._progress.has_work and not self.failure:
+            return FLUSH_AFTER_S
+        return _IDLE_S if self._sharing is None else self._sharing.patience_s
 
-    def _commit_events(self, intakes: Sequence[_Intake]) -> list[AlertEvent]:
-        now = self._clock.now().timestamp()
+    # Events
+
+    def _commit_events(self, intakes: Sequence[Intake]) -> list[AlertEvent]:
         try:
             with self._engine.begin() as connection:
-                fresh, counts = self._insert(connection, intakes, now)
+                fresh, counts = self._insert(connection, intakes, self._now())
         except SQLAlchemyError as error:
-            self.failure = str(_unavailable(error))
+            self.failure = str(unavailable(error))
             _log.exception("alerts could not be stored")
             for intake in intakes:
-                _answer(intake.done, error=_unavailable(error))
+                intake.fail(unavailable(error))
             return []
         finally:
             self._taken += sum(len(intake.events) for intake in intakes)
         self.failure = ""
-        self._next_id += len(fresh)
-        self._last_id = self._next_id - 1
+        self._last_id += len(fresh)
         for intake, count in zip(intakes, counts, strict=True):
-            _answer(intake.done, count)
+            intake.answer(count)
         return fresh
 
     def _insert(
-        self, connection: Connection, intakes: Sequence[_Intake], now: float
+        self, connection: Connection, intakes: Sequence[Intake], now: float
     ) -> tuple[list[AlertEvent], list[int]]:
+        if self._sharing is not None:
+            self._last_id = event_rows.lock_numbers(connection)
         keys = [event.key for intake in intakes for event in intake.events]
         seen = event_rows.known_keys(connection, keys)
         fresh: list[AlertEvent] = []
@@ -216,74 +230,89 @@ class Writer:
                     fresh.append(event)
             counts.append(len(fresh) - before)
             event_rows.keep_rejected(connection, intake.rejected, at=now, source=intake.source)
-        event_rows.insert_events(connection, fresh, first_id=self._next_id, received_at=now)
+        event_rows.insert_events(connection, fresh, first_id=self._last_id + 1, received_at=now)
+        if self._sharing is not None and fresh:
+            event_rows.note_numbers(connection, self._last_id + len(fresh))
+            self._sharing.say_stored(connection)
         return fresh, counts
 
-    def _commit_step(self, fresh: Sequence[AlertEvent], tasks: Sequence[_Task[Any]]) -> None:
-        settled: list[Callable[[], None]] = []
+    # Incidents
+
+    def _commit_step(self, fresh: Sequence[AlertEvent], tasks: Sequence[Task[Any]]) -> None:
+        sharing = self._sharing
         try:
             with self._engine.begin() as connection:
-                unit = Unit(connection, self._clock.now().timestamp())
-                if self._stale:
-                    self._catch_up(unit)
-                elif fresh:
-                    self._state.apply(unit, fresh)
-                    event_rows.mark_correlated(connection, self._last_id)
-                settled = [self._attempt(unit, task) for task in tasks]
+                unit = Unit(connection, self._now())
+                if sharing is not None:
+                    sharing.assert_lead(connection)
+                self._progress.advance(unit, fresh, self._last_id - len(fresh) + 1)
+                answers = [task.attempt(unit) for task in tasks]
+                if sharing is not None:
+                    sharing.say_done(unit, sharing.carry_out(unit, self._progress.reload))
         except Exception as error:  # noqa: BLE001 - the edge of the thread: it must go on
-            self._stale = True
-            self.failure = str(_unavailable(error))
-            _log.exception("incidents could not be written; they are read back and tried again")
-            for task in tasks:
-                task.done.set_exception(_unavailable(error))
+            self._progress.failed(error)
+            self._fail(tasks, error)
+            if sharing is not None:
+                sharing.asked = True
+            if sharing is not None and isinstance(error, NobodyCanTellError):
+                sharing.step_down()
+            else:
+                self.failure = str(unavailable(error))
+                _log.exception("incidents could not be written; they are read back")
             return
         self.failure = ""
-        for settle in settled:
-            settle()
+        self._progress.committed()
+        for answer in answers:
+            answer()
         self._announce(unit)
 
-    def _attempt(self, unit: Unit, task: _Task[Any]) -> Callable[[], None]:
-        """Run one task; what it refuses is its caller's, anything else fails the transaction."""
-        try:
-            result = task.work(unit)
-        except OpsError as refusal:
-            error = refusal
-            return lambda: task.done.set_exception(error)
-        return lambda: task.done.set_result(result)
+    def _fail(self, tasks: Sequence[Task[Any]], error: Exception) -> None:
+        for task in tasks:
+            if isinstance(error, NobodyCanTellError):
+                task.done.set_exception(NotLeadingError())
+            else:
+                task.done.set_exception(unavailable(error))
 
-    def _catch_up(self, unit: Unit) -> None:
-        """Read the state back and apply the events it does not reflect, one by one."""
-        self._state.load(unit.connection, unit.now)
-        while pending := event_rows.uncorrelated(unit.connection):
-            for number, event in pending:
-                self._apply_alone(unit, event)
-                event_rows.mark_correlated(unit.connection, number)
-        self._stale = False
+    # Several replicas
 
-    def _apply_alone(self, unit: Unit, event: AlertEvent) -> None:
-        """Apply one event; one that cannot be applied is set aside, so that the others can."""
+    def _is_asked(self) -> bool:
+        return self._sharing is not None and self._sharing.asked
+
+    def _share(self, sharing: Sharing, tasks: Sequence[Task[Any]]) -> None:
+        """Do what a replica may do that does not lead, and see who leads."""
+        here = [] if sharing.leads else [task for task in tasks if task.anywhere]
+        if here or sharing.is_time():
+            self._look_around(sharing, here)
+        if not sharing.leads:
+            for task in tasks:
+                if not task.done.done():
+                    task.done.set_exception(NotLeadingError())
+
+    def _look_around(self, sharing: Sharing, here: Sequence[Task[Any]]) -> None:
+        in_doubt = None
         try:
-            self._state.apply(unit, (event,))
-        except SQLAlchemyError:
-            raise
+            with self._engine.begin() as connection:
+                unit = Unit(connection, self._now())
+                if sharing.leads:
+                    sharing.assert_lead(connection)
+                    sharing.asked = True
+                    self._progress.look(connection)
+                else:
+                    in_doubt = sharing.try_for_lead(connection, unit.now)
+                answers = [task.attempt(unit) for task in here]
         except Exception as error:  # noqa: BLE001 - the edge of the thread: it must go on
-            _log.exception("an event could not be applied and was set aside")
-            content = repr((event.labels, event.annotations)).encode()
-            event_rows.keep_rejected(
-                unit.connection, [(None, repr(error), content)], at=unit.now, source=event.source
-            )
-            self._state.load(unit.connection, unit.now)
+            self._fail(here, error)
+            sharing.step_down()
+            if not isinstance(error, NobodyCanTellError):
+                self.failure = str(unavailable(error))
+                _log.warning("the alert store does not answer", reason=self.failure)
+            return
+        self.failure = ""
+        for answer in answers:
+            answer()
+        if in_doubt is not None:
+            self._progress.stale = True
+            sharing.accede(in_doubt)
 
-
-def _answer(done: "Future[int]", count: int = 0, *, error: Exception | None = None) -> None:
-    if done.cancelled():  # whoever sent it has gone
-        return
-    if error is None:
-        done.set_result(count)
-    else:
-        done.set_exception(error)
-
-
-def _unavailable(error: Exception) -> StoreUnavailableError:
-    cause = getattr(error, "orig", None) or error
-    return StoreUnavailableError(f"the alert store cannot be written: {cause}")
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
