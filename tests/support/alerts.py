@@ -27,7 +27,7 @@ from abops.alerts.model import (
 from abops.alerts.route.matcher import parse_matchers
 from abops.alerts.service import AlertService
 from abops.alerts.service.memory import IncidentUnknownError
-from abops.kernel.clock import SystemClock
+from abops.kernel.clock import Clock, SystemClock
 from support.channels import Channels
 from support.servers import Server, answers, free_port, running
 
@@ -82,16 +82,21 @@ async def a_service(
     settings: ServiceSettings = PROMPT,
     alertmanager_url: str | None = None,
     endpoints: Endpoints | None = None,
+    routing: Routing | None = None,
+    clock: Clock | None = None,
+    **more: Any,  # noqa: ANN401 - fields of ServiceConfig
 ) -> AsyncIterator[AlertService]:
     service = AlertService(
         ServiceConfig(
             env="local",
-            routing=a_routing(),
+            routing=routing or a_routing(),
             data_dir=folder,
             endpoints=endpoints or endpoints_of(channels),
             settings=settings,
             alertmanager_url=alertmanager_url,
-        )
+            **more,
+        ),
+        clock,
     )
     await service.start()
     try:

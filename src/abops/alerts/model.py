@@ -30,6 +30,7 @@ DeliveryKind = Literal[
     "escalate",
     "remind",
     "digest",
+    "hourly",
 ]
 TimelineKind = Literal[
     "opened",
@@ -52,6 +53,9 @@ EventKind = Literal[
     "opened", "updated", "suspected", "scored", "acked", "unacked", "resolved", "delivered"
 ]
 
+Digesting = Literal["never", "unlikely", "always"]
+"""What is told in the hourly digest: nothing, what hardly ever needs anybody, what pages nobody."""
+DEFAULT_POLICY: Final = "default"
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning", "info")
 
 
@@ -335,6 +339,17 @@ class Channel(Struct, frozen=True):
     """Slack channel, Telegram chat."""
     to: tuple[str, ...] = ()
     sender: str = ""
+    fallback_file: str = ""
+    """The key that is used as long as the secret's own file is not there."""
+
+
+class QuietHours(Struct, frozen=True):
+    """When a team sleeps, by its local time: minutes of the day."""
+
+    begin: int
+    end: int
+    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    """Days on which they begin; 0 is Monday."""
 
 
 class OnCall(Struct, frozen=True):
@@ -357,6 +372,8 @@ class Team(Struct, frozen=True):
     chat: str
     fallback: tuple[str, ...] = ()
     oncall: OnCall | None = None
+    tz: str = "UTC"
+    quiet: QuietHours | None = None
 
 
 class Level(Struct, frozen=True):
@@ -387,6 +404,22 @@ class Route(Struct, frozen=True):
     match: str
     matchers: tuple[Matcher, ...]
     send: tuple[str, ...]
+    escalate: str = DEFAULT_POLICY
+    digest: Digesting = "never"
+    min_alerts: int = 1
+    """Alerts that have to fire, begun within `within_s`, before anybody is told."""
+    within_s: float = 300
+
+
+class GroupingRule(Struct, frozen=True):
+    """Two sorts of alerts of which people know that they belong together, or do not."""
+
+    name: str
+    one: str
+    other: str
+    """Matchers, as they are written."""
+    together: bool
+    within_s: float = 3_600
 
 
 class RouteTest(Struct, frozen=True):
@@ -409,6 +442,15 @@ class Routing(Struct, frozen=True):
     tests: tuple[RouteTest, ...] = ()
     escalation: Policy | None = None
     """How critical incidents escalate. None: whom the routes name is told, and nobody else."""
+    policies: dict[str, Policy] = field(default_factory=dict)
+    """The other policies, by the name that routes call them."""
+    tz: str = "UTC"
+    """Where the jobs of certain hours live."""
+    grouping: tuple[GroupingRule, ...] = ()
+
+    def policy(self, name: str) -> Policy | None:
+        """Return how an incident of a route escalates; the default for a name that has gone."""
+        return self.policies.get(name, self.escalation)
 
 
 class RouteDecision(Struct, frozen=True):
@@ -421,6 +463,13 @@ class RouteDecision(Struct, frozen=True):
     rule: int | None
     """Position of the route that decided. None: no route matched, the team's chat is told."""
     why: str
+    policy: str = DEFAULT_POLICY
+    """How it escalates, if it is critical."""
+    digest: Digesting = "never"
+    urgent: bool = False
+    """Whether it waits neither for the morning nor for a digest."""
+    min_alerts: int = 1
+    within_s: float = 300
 
 
 class ServiceConfig(Struct, frozen=True):
@@ -437,3 +486,6 @@ class ServiceConfig(Struct, frozen=True):
     """Where to compare notes. None: only what arrives is known."""
     name: str = "abops"
     """What the platform is called, in letters."""
+    keep_events_s: float = 90 * 86_400
+    keep_incidents_s: float = 730 * 86_400
+    """How long it is kept after its end what was said and what was done."""

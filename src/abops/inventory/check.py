@@ -201,6 +201,18 @@ def _alert_references(inventory: Inventory) -> Iterator[Finding]:
             if level.team not in teams:
                 spot: Place = ("alerts", "escalation", policy, "levels", index, "team")
                 yield Finding(spot, f"there is no team {level.team!r}", nearest(level.team, teams))
+    policies = inventory.alerts.escalation
+    for index, route in enumerate(inventory.alerts.routes):
+        if route.escalate is not None and route.escalate not in policies:
+            spot = ("alerts", "routes", index, "escalate")
+            message = f"there is no escalation {route.escalate!r}"
+            yield Finding(spot, message, nearest(route.escalate, policies))
+    seen: set[str] = set()
+    for index, rule in enumerate(inventory.alerts.grouping):
+        if rule.name in seen:
+            spot = ("alerts", "grouping", index, "name")
+            yield Finding(spot, f"rule {rule.name!r} is there twice", "Name one of them apart.")
+        seen.add(rule.name)
 
 
 def _channel_mentions(inventory: Inventory) -> Iterator[tuple[Place, str]]:

@@ -7,28 +7,12 @@ by `abops.inventory.check`, which sees the whole.
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from abops.inventory.alerts import Alerts
 from abops.inventory.backup import Backup
 from abops.inventory.indicators import Sli
-from abops.inventory.matchers import parse_matchers
-from abops.inventory.values import Duration, Model, Name, Port, Tier, Zone
-
-
-def _matchers(value: object) -> object:
-    if isinstance(value, str) and not parse_matchers(value):
-        raise ValueError("a list of matchers may not be empty")
-    return value
-
-
-def _rising(levels: "tuple[Level, ...]") -> "tuple[Level, ...]":
-    times = [level.after for level in levels]
-    if times != sorted(set(times)):
-        raise ValueError("each level comes later than the one before")
-    return levels
-
-
-Matchers = Annotated[str, BeforeValidator(_matchers)]
+from abops.inventory.values import Duration, Model, Name, Port, Tier
 
 
 class Environment(Model):
@@ -152,111 +136,6 @@ class Objective(Model):
     def budget(self) -> float:
         """Share of events that may be bad."""
         return round(1 - self.objective / 100, 9)
-
-
-class PagerDutyChannel(Model):
-    """PagerDuty Events v2."""
-
-    type: Literal["pagerduty"]
-    routing_key_file: str
-
-
-class SlackChannel(Model):
-    """A Slack channel, written to with a bot's token."""
-
-    type: Literal["slack"]
-    channel: str
-    token_file: str
-
-
-class TelegramChannel(Model):
-    """A Telegram chat, written to by a bot of the platform's own."""
-
-    type: Literal["telegram"]
-    chat_id: int
-    token_file: str
-
-
-class EmailChannel(Model):
-    """An e-mail address list."""
-
-    type: Literal["email"]
-    to: Annotated[tuple[str, ...], Field(min_length=1)]
-    sender: str
-    password_file: str | None = None
-
-
-Channel = Annotated[
-    PagerDutyChannel | SlackChannel | TelegramChannel | EmailChannel, Field(discriminator="type")
-]
-
-
-class OnCall(Model):
-    """Who of a team is on call: its members take turns."""
-
-    rotate: Literal["daily", "weekly"] = "weekly"
-    handover: Annotated[
-        str, Field(pattern=r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d$")
-    ] = "mon 09:00"
-    """Day and local time at which the next one takes over; daily: the day does not matter."""
-    tz: Zone = "UTC"
-    members: Annotated[tuple[Name, ...], Field(min_length=1)]
-
-
-class Team(Model):
-    """Who is told, by which channels."""
-
-    page: Name
-    chat: Name
-    fallback: tuple[Name, ...] = ()
-    oncall: OnCall | None = None
-
-
-class Level(Model):
-    """One level of an escalation."""
-
-    team: Name
-    after: Duration
-    """Time from the first page."""
-
-
-class Escalation(Model):
-    """Who is paged next as long as nobody takes care of a critical incident."""
-
-    levels: Annotated[tuple[Level, ...], Field(min_length=1), AfterValidator(_rising)]
-    repeat: Annotated[int, Field(ge=1, le=10)] = 3
-    """Times all levels are paged; after that the chat is reminded every hour."""
-    ack_expires: Duration = timedelta(hours=4)
-    """Time after which an acknowledgement no longer counts."""
-
-
-class Route(Model):
-    """Which alerts go where."""
-
-    match: Matchers
-    send: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Names of channels, or the roles `page` and `chat` of the alert's team."""
-
-
-class RouteTest(Model):
-    """An example alert and the channels it must reach."""
-
-    labels: dict[str, str]
-    expect: tuple[Name, ...]
-
-
-class Alerts(Model):
-    """How people are told."""
-
-    public_url: Annotated[str, Field(pattern=r"^https?://")]
-    channels: dict[Name, Channel]
-    teams: Annotated[dict[Name, Team], Field(min_length=1)]
-    escalation: dict[Literal["default"], Escalation] = Field(default_factory=dict)
-    """How critical incidents escalate: the policy `default`."""
-    routes: Annotated[tuple[Route, ...], Field(min_length=1)]
-    summaries: tuple[Name, ...] = ()
-    """Channels of weekly and scheduled reports."""
-    route_tests: tuple[RouteTest, ...] = ()
 
 
 class Inventory(Model):

@@ -1,7 +1,7 @@
 """Values that many models of the inventory are made of: names, ports, durations, sizes, zones."""
 
 from datetime import timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -16,7 +16,6 @@ from pydantic import (
 
 from abops.kernel.quantities import QuantityError, format_duration, parse_duration, parse_size
 
-WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NAME = r"^[a-z][a-z0-9-]*$"
 
 
@@ -60,6 +59,8 @@ Size = Annotated[
 """Bytes."""
 Zone = Annotated[str, AfterValidator(_zone)]
 Tier = Literal[1, 2, 3]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 
 
 class Model(BaseModel):

@@ -18,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from abops.alerts.model import (
+    DEFAULT_POLICY,
     Endpoints,
     IncidentSummary,
     Level,
@@ -43,9 +44,9 @@ _NOBODY, _SOMEBODY = "rehearsal-nobody", "rehearsal-somebody"
 
 
 class NothingToRehearseError(UsageError):
-    """The inventory has no escalation of two levels or more."""
+    """The inventory has no such escalation of two levels or more."""
 
-    hint = "Add `alerts.escalation.default` with its levels to the inventory."
+    hint = "Add it to `alerts.escalation` with its levels, or name another: --policy NAME."
 
 
 class Step(Struct, frozen=True):
@@ -70,12 +71,13 @@ class Step(Struct, frozen=True):
         }
 
 
-def rehearse(inventory: Path, speed: float) -> list[Step]:
-    """Run the rehearsal; raises NothingToRehearseError."""
+def rehearse(inventory: Path, speed: float, name: str = DEFAULT_POLICY) -> list[Step]:
+    """Run the rehearsal of one policy; raises NothingToRehearseError."""
     routing = routing_of(load_inventory(inventory))
-    policy = routing.escalation
+    known = {**routing.policies, DEFAULT_POLICY: routing.escalation}
+    policy = known.get(name)
     if policy is None or len(policy.levels) < 2:  # noqa: PLR2004 - a ladder has two rungs
-        raise NothingToRehearseError("there is no escalation to rehearse")
+        raise NothingToRehearseError(f"there is no escalation {name!r} to rehearse")
     quick = Policy(
         levels=tuple(Level(level.team, level.after_s / speed) for level in policy.levels),
         repeat=policy.repeat,
@@ -86,7 +88,7 @@ def rehearse(inventory: Path, speed: float) -> list[Step]:
     with tempfile.TemporaryDirectory(prefix="abops-rehearsal-") as folder:
         config = ServiceConfig(
             env="rehearsal",
-            routing=replace(routing, escalation=quick),
+            routing=replace(routing, escalation=quick, policies={}),
             data_dir=Path(folder) / "data",
             settings=ServiceSettings(heartbeat_timeout_s=86_400),  # no Watchdog is here
         )
@@ -180,7 +182,8 @@ class _Play:
 
     async def _accepted(self, number: int) -> Step:
         """See that PagerDuty has taken every page."""
-        channel = self._service.config.routing.teams[self._policy.levels[0].team].page
+        teams = self._service.config.routing.teams
+        channels = {teams[level.team].page for level in self._policy.levels}
         wanted = len(self._policy.levels)
         end = self._now() + 5 * LATE_AT_MOST_S
         taken = 0
@@ -188,10 +191,10 @@ class _Play:
             await asyncio.sleep(_POLL_S)
             told = (await self._service.incident(number)).deliveries
             taken = sum(
-                d.state == "done" and d.channel == channel and d.kind in ("open", "escalate")
+                d.state == "done" and d.channel in channels and d.kind in ("open", "escalate")
                 for d in told
             )
-        what = f"{channel} accepted {taken} of {wanted} pages"
+        what = f"{', '.join(sorted(channels))} accepted {taken} of {wanted} pages"
         return Step(what, 0.0, None if taken < wanted else 0.0, self._speed, passed=taken >= wanted)
 
     def _step(self, what: str, due_s: float, page: PageRow | None, since: float) -> Step:

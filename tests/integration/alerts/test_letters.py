@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from support.alerts import PROMPT, a_body, a_routing, an_alert, endpoints_of, to
 from support.channels import Channels
 from support.servers import free_port
 
-SUNDAY = datetime(2026, 11, 22, 12, 0).astimezone()
-MONDAY = datetime(2026, 11, 23, 8, 0).astimezone()
+SUNDAY = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
 class SetClock(SystemClock):
@@ -36,12 +36,12 @@ class SetClock(SystemClock):
 
 @asynccontextmanager
 async def at(
-    moment: datetime, channels: Channels, folder: Path, **endpoints: int
+    moment: datetime, channels: Channels, folder: Path, *, tz: str = "UTC", **endpoints: int
 ) -> AsyncIterator[tuple[SetClock, AlertService, Letters]]:
     clock = SetClock(moment)
     config = ServiceConfig(
         env="local",
-        routing=replace(a_routing(), summaries=("mail",)),
+        routing=replace(a_routing(), summaries=("mail",), tz=tz),
         data_dir=folder,
         endpoints=replace(endpoints_of(channels), **endpoints),
         settings=PROMPT,
@@ -105,3 +105,14 @@ async def test_a_first_start_on_a_monday_has_nothing_to_tell(
         found = (await weekly.look(), await weekly.look())
     assert ((), ()) == found
     assert [] == letters(channels, "2026-W50")
+
+
+async def test_monday_at_eight_is_that_of_the_platforms_people(
+    channels: Channels, tmp_path: Path
+) -> None:
+    async with at(SUNDAY, channels, tmp_path, tz="America/New_York") as (clock, _, weekly):
+        await weekly.look()
+        clock.set(MONDAY)
+        too_early = await weekly.look()
+        clock.set(MONDAY + timedelta(hours=5))
+        assert ((), ("mail",)) == (too_early, await weekly.look())

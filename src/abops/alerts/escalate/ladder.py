@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from abops.alerts.escalate.policy import offset_s, steps
-from abops.alerts.model import Policy
+from abops.alerts.model import DEFAULT_POLICY, Policy
 
 
 class Ladder(Struct, frozen=True):
@@ -25,6 +25,8 @@ class Ladder(Struct, frozen=True):
     """How much later than planned the steps come, since somebody had it in between."""
     acked_at: float | None = None
     """When somebody took it, while that counts."""
+    policy: str = DEFAULT_POLICY
+    """By which policy it escalates: its first critical alert's."""
 
 
 class Standing(Struct, frozen=True):

@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 
 from abops.alerts.model import Endpoints
-from abops.inventory.model import (
+from abops.inventory.alerts import (
     EmailChannel,
-    Inventory,
     PagerDutyChannel,
     SlackChannel,
     TelegramChannel,
 )
+from abops.inventory.model import Inventory
 
 DIRECT = 'alertname=~"DirectPage|AlertServiceDown"'
 _TITLE = (
@@ -128,7 +128,10 @@ def _secret(file: str, endpoints: Endpoints) -> str:
 
 def _pagerduty(channel: PagerDutyChannel, endpoints: Endpoints) -> dict[str, Any]:
     return {
-        "routing_key_file": _secret(channel.routing_key_file, endpoints),
+        # Of last resort is the key that is surely there, which levels may share.
+        "routing_key_file": _secret(
+            channel.fallback_key_file or channel.routing_key_file, endpoints
+        ),
         "url": endpoints.pagerduty_url,
         "severity": "critical",
         "description": _TITLE,

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from abops.alerts.model import Channel, RouteDecision, RouteTest, Routing, Team
+from abops.alerts.model import Channel, Route, RouteDecision, RouteTest, Routing, Team
 from abops.alerts.route.matcher import matches
 from abops.kernel.errors import OpsError
 
 PAGING_TYPES = frozenset({"pagerduty"})
+_DEFAULT = Route("", (), ("chat",))
 
 
 class RouteTestError(OpsError):
@@ -44,8 +45,14 @@ def decide(routing: Routing, labels: Mapping[str, str]) -> RouteDecision:
     for position, route in enumerate(routing.routes):
         if matches(route.matchers, known):
             why = f"route {position + 1}: {route.match}"
-            return _decision(routing, team, route.send, position, why)
-    return _decision(routing, team, ("chat",), None, "no route matches: the team's chat is told")
+            return _decision(routing, team, route, position, why, urgent=is_urgent(labels))
+    why = "no route matches: the team's chat is told"
+    return _decision(routing, team, _DEFAULT, None, why, urgent=is_urgent(labels))
+
+
+def is_urgent(labels: Mapping[str, str]) -> bool:
+    """Say whether an alert waits for no morning and no digest: security, and what tests the way."""
+    return labels.get("category") == "security" or labels.get("test") == "true"
 
 
 def check(routing: Routing) -> tuple[RouteTestResult, ...]:
@@ -69,13 +76,23 @@ def _team_of(routing: Routing, labels: Mapping[str, str]) -> Team:
     return routing.teams.get(named) or next(iter(routing.teams.values()))
 
 
-def _decision(
-    routing: Routing, team: Team, send: tuple[str, ...], rule: int | None, why: str
+def _decision(  # noqa: PLR0913 - what a decision consists of
+    routing: Routing, team: Team, route: Route, rule: int | None, why: str, *, urgent: bool
 ) -> RouteDecision:
     roles = {"page": team.page, "chat": team.chat}
-    channels = tuple(dict.fromkeys(roles.get(name, name) for name in send))
-    pages = frozenset(name for name in channels if _pages(routing.channels[name]))
-    return RouteDecision(team=team.name, channels=channels, pages=pages, rule=rule, why=why)
+    channels = tuple(dict.fromkeys(roles.get(name, name) for name in route.send))
+    return RouteDecision(
+        team=team.name,
+        channels=channels,
+        pages=frozenset(name for name in channels if _pages(routing.channels[name])),
+        rule=rule,
+        why=why,
+        policy=route.escalate,
+        digest=route.digest,
+        urgent=urgent,
+        min_alerts=route.min_alerts,
+        within_s=route.within_s,
+    )
 
 
 def _pages(channel: Channel) -> bool:

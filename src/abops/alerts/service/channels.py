@@ -49,11 +49,24 @@ class Message(Struct, frozen=True):
         return wording.reply(self.detail.summary, self.kind)
 
 
+class Said(Struct, frozen=True):
+    """Something of several incidents, in plain lines."""
+
+    subject: str
+    lines: tuple[str, ...]
+    identity: str
+    """Names it, so that a mailbox recognizes a repeat."""
+
+
 class Sender(Protocol):
     """Tells one channel."""
 
     async def tell(self, message: Message, turn: Turn) -> str:
         """Send it and return how the channel calls it; raises NotAcceptedError."""
+        ...
+
+    async def say(self, said: Said, turn: Turn) -> None:
+        """Send what belongs to no single incident; raises NotAcceptedError."""
         ...
 
     async def close(self) -> None:
@@ -134,6 +147,11 @@ class _ToSlack:
             await self._slack.post(self._channel, said, thread=thread)
         return message.reference
 
+    async def say(self, said: Said, turn: Turn) -> None:
+        await turn("post")
+        text = wording.slack_text("\n".join((said.subject, *said.lines)))
+        await self._slack.post(self._channel, text)
+
     async def close(self) -> None:
         self._slack.close()
 
@@ -161,6 +179,9 @@ class _ToPagerDuty:
             links=wording.pagerduty_links(message.detail, message.url),
         )
 
+    async def say(self, said: Said, turn: Turn) -> None:
+        """Wake nobody for it."""
+
     async def close(self) -> None:
         await self._pagerduty.close()
 
@@ -184,6 +205,11 @@ class _ToTelegram:
             await self._telegram.send(self._chat, said, reply_to=message.reference)
         return message.reference
 
+    async def say(self, said: Said, turn: Turn) -> None:
+        await turn("post")
+        text = wording.telegram_text("\n".join((said.subject, *said.lines)))
+        await self._telegram.send(self._chat, text)
+
     async def close(self) -> None:
         await self._telegram.close()
 
@@ -206,6 +232,11 @@ class _ToEmail:
         )
         sent = await self._mailbox.send(letter)
         return message.reference or sent
+
+    async def say(self, said: Said, turn: Turn) -> None:
+        await turn("post")
+        text = "\n".join(said.lines) + "\n"
+        await self._mailbox.send(Letter(self._to, said.subject, text, f"<{said.identity}@abops>"))
 
     async def close(self) -> None:
         """Each letter has a connection of its own."""

@@ -13,9 +13,11 @@ from typing import Final, get_args
 import structlog
 
 from abops.alerts.model import Channel, DeliveryKind, OutboxItem, ServiceConfig, ServiceEvent
+from abops.alerts.service import wording
 from abops.alerts.service.buttons import identity_of
 from abops.alerts.service.channels import (
     Message,
+    Said,
     SecretMissingError,
     Sender,
     needs_reference,
@@ -26,7 +28,7 @@ from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.pace import Pace, calls_of, gives_up, retry_in_s
 from abops.alerts.service.vault import Vault
-from abops.alerts.store import outbox
+from abops.alerts.store import hourly, outbox
 from abops.alerts.store.records import TimelineRow
 from abops.alerts.store.writer import Unit
 from abops.clients.notify.receipt import NotAcceptedError
@@ -96,6 +98,8 @@ class _Worker:
         self._clock = clock
         self._pace = Pace(channel.type)
         self._sender: Sender | None = None
+        self._rest: list[tuple[int, int]] = []
+        """Ids and incidents of what is told together with the item that is being sent."""
 
     async def run(self) -> None:
         """Tell what is due, for ever."""
@@ -142,8 +146,12 @@ class _Worker:
 
     def _claim(self, unit: Unit, kinds: list[DeliveryKind]) -> outbox.Claim | None:
         claim = outbox.claim(unit.connection, self._channel.name, now=unit.now, kinds=kinds)
+        self._rest = []
         if claim is not None:
-            self._incidents.claimed(claim.item.incident, self._channel.name)
+            if claim.item.kind == "hourly":
+                self._rest = hourly.claim_rest(unit.connection, self._channel.name, unit.now)
+            for number in (claim.item.incident, *(incident for _, incident in self._rest)):
+                self._incidents.claimed(number, self._channel.name)
         return claim
 
     async def _send(self, claim: outbox.Claim) -> None:
@@ -171,8 +179,11 @@ class _Worker:
         item = claim.item
         if self._sender is None:
             self._sender = sender_of(self._channel, self._config.endpoints)
-        detail = await self._vault.incident(item.incident, members=_MEMBERS)
         base = self._config.routing.public_url.rstrip("/")
+        if item.kind == "hourly":
+            await self._sender.say(await self._hour(item, base), self._turn)
+            return ""
+        detail = await self._vault.incident(item.incident, members=_MEMBERS)
         message = Message(
             kind=item.kind,
             detail=detail,
@@ -182,6 +193,12 @@ class _Worker:
             digest=self._incidents.storms.said(item.incident, item.channel),
         )
         return await self._sender.tell(message, self._turn)
+
+    async def _hour(self, item: OutboxItem, base: str) -> Said:
+        numbers = sorted({item.incident, *(incident for _, incident in self._rest)})
+        incidents = [await self._vault.summary(number) for number in numbers]
+        subject, lines = wording.hourly(incidents, base)
+        return Said(subject, lines, f"hourly.{item.id}.{self._channel.name}")
 
     async def _turn(self, call: str) -> None:
         await asyncio.sleep(self._pace.wait_s((call,), self._clock.monotonic()))
@@ -224,12 +241,17 @@ class _Worker:
 
     def _write(self, unit: Unit, item: OutboxItem, outcome: outbox.Outcome) -> None:
         outbox.settle(unit.connection, item.id, outcome)
-        if outcome.state == "dead":
+        for other, _ in self._rest:
+            outbox.settle(unit.connection, other, outcome)
+        if outcome.state == "dead" and item.kind != "hourly":
             self._incidents.fall_back(unit, item, "gave up")
         if outcome.state in ("done", "dead") and item.kind != "update":
             word = "told" if outcome.state == "done" else f"not told: {outcome.error}"
             text = f"{item.channel}: {word} ({item.kind})"
-            outbox.note(unit.connection, TimelineRow(item.incident, unit.now, "told", text))
+            for number in (item.incident, *(incident for _, incident in self._rest)):
+                outbox.note(unit.connection, TimelineRow(number, unit.now, "told", text))
+                unit.events.append(ServiceEvent("delivered", number, self._clock.now()))
+            return
         unit.events.append(ServiceEvent("delivered", item.incident, self._clock.now()))
 
     def _now(self) -> float:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from abops.alerts.escalate.ladder import Action, Ladder, Standing, escalate, merged
-from abops.alerts.model import Actor, ServiceConfig
+from abops.alerts.model import DEFAULT_POLICY, Actor, Policy, ServiceConfig
 from abops.alerts.route.oncall import on_call
+from abops.alerts.route.tree import decide
 from abops.alerts.service.hush import Hush
 from abops.alerts.service.memory import Memory
 from abops.alerts.service.step import Cause, Step
@@ -34,14 +35,16 @@ class Duty:
 
     def __init__(self, config: ServiceConfig, memory: Memory, telling: Telling) -> None:
         self._routing = config.routing
-        self._policy = config.routing.escalation
+        self._escalates = bool(self._routing.escalation or self._routing.policies)
         self._memory = memory
         self._telling = telling
         self._ladders: dict[int, tuple[Ladder, float]] = {}
         """By incident: how far it has come, and when it is looked at again."""
         self._unproven: dict[int, float] = {}
         """By incident: when its last pages were queued, until they count as accepted."""
-        self.hush = Hush(config, memory, telling)
+        self.policies: dict[int, str] = {}
+        """By incident that has become critical: by which policy it will escalate."""
+        self.hush = Hush(config, memory, telling, self.policies)
         self._lateness_s: list[float] = []
 
     def load(self, connection: Connection, now: float) -> None:
@@ -62,14 +65,17 @@ class Duty:
 
     def review(self, step: Step) -> None:
         """Look at the incidents that this step changes; called before it is written."""
-        if self._policy is not None:
+        if self._escalates:
             self._follow_all(step, step.touched())
 
     def tick(self, unit: Unit, unack: Callable[[Unit, int, Actor], None]) -> None:
         """Look at every incident; called every second."""
         step = Step(unit)
         self.hush.tick(step)
-        if self._policy is not None:
+        for gone in self.policies.keys() - self._memory.open.keys():
+            del self.policies[gone]
+        self._telling.forget(self._memory.open.keys())
+        if self._escalates:
             self._take_over_merged(unit)
             expired = self._follow_all(step, list(self._memory.open.values()))
             step.write()
@@ -84,14 +90,13 @@ class Duty:
     def _follow(self, step: Step, incident: IncidentRecord) -> bool:
         """Do what is due for one incident; True: its acknowledgement has expired."""
         number, now = incident.number, step.unit.now
-        policy = self._policy
         known = self._ladders.get(number)
-        if policy is None or not self._pageable(incident):
+        ladder, policy = self._ladder(step, incident)
+        if policy is None:
             if known is not None:
                 self._end(step.unit, number)
             return False
-        ladder = known[0] if known else Ladder(now)
-        standing = Standing(incident.acked_at, self._unaccepted(step, number))
+        standing = Standing(incident.acked_at, self._unaccepted(step, number, policy))
         decision = escalate(ladder, policy, standing, now)
         if known is None:
             incident.paged_at = ladder.t0
@@ -109,6 +114,27 @@ class Duty:
             rows.set_timer(step.unit.connection, number, TIMER, decision.next_due, data)
             self._ladders[number] = (decision.ladder, decision.next_due)
         return any(action.kind == "expire" for action in decision.actions)
+
+    def _ladder(self, step: Step, incident: IncidentRecord) -> tuple[Ladder, Policy | None]:
+        """Return how far an incident has come, and by which policy. None: it does not escalate."""
+        known = self._ladders.get(incident.number)
+        if not self._pageable(incident):
+            return Ladder(step.unit.now), None
+        if known is None:
+            name = self.policies.get(incident.number) or self._read_policy(step, incident.number)
+            ladder = Ladder(step.unit.now, policy=name)
+        else:
+            ladder = known[0]
+        return ladder, self._routing.policy(ladder.policy)
+
+    def _read_policy(self, step: Step, number: int) -> str:
+        """Return the policy of an incident that became critical before a restart, or by a split."""
+        if not self._routing.policies:
+            return DEFAULT_POLICY
+        labels = rows.firing_labels(step.unit.connection)
+        critical = (r for r in self._memory.of(number) if r.severity == "critical")
+        found = (labels[r.fingerprint] for r in critical if r.fingerprint in labels)
+        return next((decide(self._routing, each).policy for each in found), DEFAULT_POLICY)
 
     def _pageable(self, incident: IncidentRecord) -> bool:
         return (
@@ -133,7 +159,10 @@ class Duty:
                 self._telling.tell(step, incident, channel, "escalate", cause)
         incident.level = max(incident.level, action.level)
         who = f"; {person} is on call" if person else ""
-        text = f"level {action.level} ({team.name}) paged, {action.why}{who}"
+        known = self._ladders.get(incident.number)
+        name = known[0].policy if known else self.policies.get(incident.number, DEFAULT_POLICY)
+        named = "" if name == DEFAULT_POLICY else f" of {name}"
+        text = f"level {action.level}{named} ({team.name}) paged, {action.why}{who}"
         step.note(TimelineRow(incident.number, now, "paged", text))
         step.changed(incident, "updated")
         page = rows.PageRow(
@@ -152,11 +181,10 @@ class Duty:
         step.note(TimelineRow(incident.number, step.unit.now, "paged", text))
         step.changed(incident, "updated")
 
-    def _unaccepted(self, step: Step, number: int) -> float | None:
+    def _unaccepted(self, step: Step, number: int, policy: Policy) -> float | None:
         """Return since when the last pages wait, once that is long enough to matter."""
         queued = self._unproven.get(number)
-        policy = self._policy
-        if queued is None or policy is None or step.unit.now < queued + policy.unaccepted_after_s:
+        if queued is None or step.unit.now < queued + policy.unaccepted_after_s:
             return None
         del self._unproven[number]
         return rows.unaccepted_since(step.unit.connection, number, queued)

@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from abops.alerts.model import IncidentDetail
+from abops.alerts.model import IncidentDetail, Routing, ServiceConfig
 from abops.alerts.rootcause.similar import PastIncident, similar_incidents
 from abops.alerts.score.fatigue import WEEK_S, Fatigue, Page, fatigue
 from abops.alerts.service.period import Statistics, by_kind, closed
@@ -37,13 +38,15 @@ class SimilarIncident(Struct, frozen=True):
 class Figures:
     """The part of the alert service that looks back."""
 
+    config: ServiceConfig
     _vault: Vault
     clock: Clock
 
     async def fatigue(self, *, days: int = 7) -> Statistics:
         """Count what the last days cost people, and say what would make them cost less."""
         until = self.clock.now()
-        return await self._vault.read(lambda c: _statistics(c, until, days))
+        routing = self.config.routing
+        return await self._vault.read(lambda c: _statistics(c, until, days, routing))
 
     async def weekly(self, name: str) -> WeeklyReport:
         """Write the report of the last seven days."""
@@ -56,11 +59,11 @@ class Figures:
         return await self._vault.read(lambda c: _similar(c, number, seen))
 
 
-def _statistics(connection: Connection, until: datetime, days: int) -> Statistics:
+def _statistics(connection: Connection, until: datetime, days: int, routing: Routing) -> Statistics:
     end = until.timestamp()
     period_s = days * DAY_S
-    found, now = _period(connection, end - period_s, end)
-    _, before = _period(connection, end - 2 * period_s, end - period_s)
+    found, now = _period(connection, end - period_s, end, routing)
+    _, before = _period(connection, end - 2 * period_s, end - period_s, routing)
     return Statistics(
         since=until - timedelta(days=days),
         until=until,
@@ -71,13 +74,15 @@ def _statistics(connection: Connection, until: datetime, days: int) -> Statistic
     )
 
 
-def _period(connection: Connection, since: float, until: float) -> tuple[list[Lived], Fatigue]:
+def _period(
+    connection: Connection, since: float, until: float, routing: Routing
+) -> tuple[list[Lived], Fatigue]:
     """Return the incidents of a time and what they cost; tests of the alert path do not count."""
     every = rows.incidents(connection, since, until)
     found = [i for i in every if i.kind != TEST_ALERT]
     tests = {i.number for i in every if i.kind == TEST_ALERT}
     pages = [
-        Page(page.person, _hour(page.at))
+        Page(page.person, hour_of(page, routing))
         for page in rows.pages(connection, since, until)
         if page.incident not in tests
     ]
@@ -85,9 +90,10 @@ def _period(connection: Connection, since: float, until: float) -> tuple[list[Li
     return found, fatigue(pages, [closed(i) for i in found], period_s=period_s)
 
 
-def _hour(at: float) -> int:
-    """Return the hour where this machine is; people are taken to live by its clock."""
-    return moment(at).astimezone().hour
+def hour_of(page: rows.Woken, routing: Routing) -> int:
+    """Return the hour where the team lives that was paged."""
+    team = routing.teams.get(page.team)
+    return moment(page.at).astimezone(ZoneInfo(team.tz if team else routing.tz)).hour
 
 
 def _similar(

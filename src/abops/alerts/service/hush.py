@@ -44,10 +44,17 @@ class SilenceUnknownError(OpsError):
 class Hush:
     """Knows the silences and windows, and which alerts they keep from people."""
 
-    def __init__(self, config: ServiceConfig, memory: Memory, telling: Telling) -> None:
+    def __init__(
+        self,
+        config: ServiceConfig,
+        memory: Memory,
+        telling: Telling,
+        policies: dict[int, str] | None = None,
+    ) -> None:
         self._routing = config.routing
         self._memory = memory
         self._telling = telling
+        self._policies = {} if policies is None else policies
         self._known: list[Quiet] = []
         self._active: list[Quiet] = []
         self._dirty = True
@@ -178,6 +185,8 @@ class Hush:
         before = incident.channels
         for record, labels in alerts:
             decision = decide(self._routing, labels)
+            if record.severity == "critical":
+                self._policies.setdefault(incident.number, decision.policy)
             rises = SEVERITIES.index(record.severity) < SEVERITIES.index(incident.severity)
             if rises:
                 incident.severity, incident.team = record.severity, decision.team

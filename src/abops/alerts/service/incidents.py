@@ -58,17 +58,18 @@ class Incidents:
         self.flapping = Flapping(self._memory, self._telling)
         self.duty = Duty(config, self._memory, self._telling)
         self.actions = Actions(self._memory, self._joining, self._telling)
-        self.judging = Judging(self._memory)
+        self.judging = Judging(self._memory, self._telling)
 
     def load(self, connection: Connection, now: float) -> None:
         """Forget everything and read it from the disk."""
         self._memory.load(connection, now)
-        self._telling.load(connection)
+        self._telling.load(connection, now)
         self._joining.load(connection, now)
         self.duty.load(connection, now)
         self.storms.load(connection, now)
         self.passing.load(connection, now)
         self.flapping.load(now)
+        self.judging.load()
 
     def apply(self, unit: Unit, events: Sequence[AlertEvent]) -> None:
         """Bring the incidents up to these events, and write what changed."""
@@ -235,6 +236,8 @@ class Incidents:
             self._open_incident(step, record, event, decision)
         else:
             self._join(step, self._memory.open[number], record, event, decision)
+        if record.severity == "critical" and record.incident is not None and decision.channels:
+            self.duty.policies.setdefault(record.incident, decision.policy)
         self.passing.began(step, record)
         self.flapping.observe(step, record, before=known)
         if not self.storms.is_storm(record.incident):
@@ -296,7 +299,12 @@ class Incidents:
         self._memory.open[incident.number] = incident
         step.changed(incident, "opened")
         step.note(TimelineRow(incident.number, now, "opened", f"{incident.title}; {decision.why}"))
+        if decision.digest == "always":
+            self._telling.digested.add(incident.number)
+        self._telling.joined(step, incident, decision)
         hold_s = 0.0 if decision.pages else self.passing.hold_s(step, record, incident.number)
+        if decision.digest == "unlikely" and record.severity == "warning":
+            hold_s = max(hold_s, self.judging.hold_s)
         for channel in decision.channels:
             cause = Cause(channel in decision.pages, record.starts_at, hold_s)
             self._tell(step, incident, channel, "open", cause)
@@ -323,6 +331,7 @@ class Incidents:
             step.note(TimelineRow(incident.number, now, "rose", f"now {record.severity}"))
         step.changed(incident, "updated")
         step.joined(incident.number)
+        self._telling.joined(step, incident, decision)
         known = incident.channels
         incident.channels = tuple(dict.fromkeys((*known, *decision.channels)))
         for channel in incident.channels:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -25,7 +26,7 @@ from abops.kernel.errors import OpsError
 
 LOOK_EVERY_S: Final = 60.0
 AT: Final = 8
-"""Hour of the Monday, where this machine is."""
+"""Hour of the Monday, by `alerts.tz`."""
 WITHIN: Final = timedelta(hours=16)
 """Until when it is tried: a letter about last week is read on Monday or not at all."""
 _MEMORY: Final = "weekly-letter"
@@ -64,7 +65,7 @@ class Letters:
 
     async def _look(self) -> tuple[str, ...]:
         channels = self._config.routing.summaries
-        now = self._clock.now().astimezone()
+        now = self._clock.now().astimezone(ZoneInfo(self._config.routing.tz))
         week, due = f"{now:%G-W%V}", _due(now)
         if not channels:
             return ()

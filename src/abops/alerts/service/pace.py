@@ -37,7 +37,7 @@ _ALLOWED: Final[dict[tuple[ChannelType, str], tuple[Allowance, ...]]] = {
 
 def calls_of(channel: ChannelType, kind: DeliveryKind) -> tuple[str, ...]:
     """Return the calls that telling this takes: posting, editing or both."""
-    if channel in ("pagerduty", "email") or kind in ("open", "fallback"):
+    if channel in ("pagerduty", "email") or kind in ("open", "fallback", "hourly"):
         return ("post",)
     if channel == "telegram":  # its limit counts edits like messages
         return ("post",) if kind in ("update", "ack") else ("post", "post")

@@ -58,7 +58,7 @@ class Passing:
         self._young.pop(record.fingerprint, None)
         self._young[record.fingerprint] = (step.unit.now, record.kind)
         number = record.incident
-        if number is None or number not in self._held:
+        if number is None or number not in self._held or number not in self._memory.open:
             return
         hold = self._transients.hold(record.kind, record.severity, step.unit.now)
         if hold.until is None:
@@ -70,21 +70,27 @@ class Passing:
         if began is not None:
             self._transients.learn(began[1], step.unit.now - began[0])
             self._changed = True
-        if incident is None or incident.firing > 0 or incident.number not in self._held:
+        if incident is None or incident.firing > 0:
+            return
+        if incident.number not in self._held | self._telling.held:
             return
         self._held.discard(incident.number)
+        self._telling.held.discard(incident.number)
         step.write()  # the message may have been gathered in this very step
         spared = self._telling.withdraw(step, incident.number, "open")
         if spared:
             incident.channels = tuple(c for c in incident.channels if c not in spared)
-            text = f"passed by itself within {HOLD_S} s: {', '.join(sorted(spared))} not told"
+            text = f"over before it was told: {', '.join(sorted(spared))} not told"
             step.note(TimelineRow(incident.number, step.unit.now, "note", text))
 
     def release(self, step: Step, number: int) -> None:
-        """Have an incident's first message told now."""
-        self._held.discard(number)
+        """Have an incident's first message told now, or in the morning when its team sleeps."""
+        now = step.unit.now
         step.write()
-        step.unit.channels |= outbox.release(step.unit.connection, number, step.unit.now)
+        at = self._telling.release_at(self._memory.open[number], now)
+        if at <= now:
+            self._held.discard(number)
+            step.unit.channels |= outbox.release(step.unit.connection, number, now)
 
     def tick(self, unit: Unit) -> None:
         """Let time pass: what still fires after the hold has stayed."""

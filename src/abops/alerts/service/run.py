@@ -67,7 +67,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         self._expiry = Expiry()
         causes, scoring = self._enduring("causes"), self._enduring("scoring")
         self._causes = Causes(config, self._vault, self._incidents, self.clock, causes)
-        self._scoring = Scoring(self._vault, self._incidents, self.clock, scoring)
+        self._scoring = Scoring(config, self._vault, self._incidents, scoring, self.clock)
         self._letters = Letters(config, self._vault, self.clock, self.weekly)
         self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
         self._tasks: list[asyncio.Task[None]] = []

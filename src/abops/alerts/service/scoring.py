@@ -11,11 +11,12 @@ import asyncio
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
 
-from abops.alerts.model import ServiceEvent
+from abops.alerts.model import ServiceConfig, ServiceEvent
 from abops.alerts.score.features import Circumstances
 from abops.alerts.score.model import Example, Score
 from abops.alerts.score.scorer import Scorer, ScorerState, highest
@@ -36,7 +37,7 @@ LOOK_EVERY_S: Final = 600.0
 """Seconds between two looks for labels that only time decides."""
 KEEP_EVERY_S: Final = 300.0
 TRAIN_AT: Final = 3
-"""Hour of the night at which all labels are fitted anew."""
+"""Hour of the night, by `alerts.tz`, at which all labels are fitted anew."""
 DIGITS: Final = 3
 AT_ONCE: Final = 100
 """Incidents that are judged in one transaction."""
@@ -63,8 +64,14 @@ class Scoring:
     """Judges the open incidents and learns from the closed ones."""
 
     def __init__(
-        self, vault: Vault, incidents: Incidents, clock: Clock, enduring: Enduring
+        self,
+        config: ServiceConfig,
+        vault: Vault,
+        incidents: Incidents,
+        enduring: Enduring,
+        clock: Clock,
     ) -> None:
+        self._zone = ZoneInfo(config.routing.tz)
         self._vault = vault
         self._incidents = incidents
         self._clock = clock
@@ -76,7 +83,7 @@ class Scoring:
         self._woken = asyncio.Event()
         self._alone = asyncio.Lock()
         self._kept_at = self._looked_at = clock.monotonic()
-        self._train_at = _night_after(clock.now())
+        self._train_at = _night_after(clock.now().astimezone(self._zone))
         self._answers = False
         self._changed = False
 
@@ -146,7 +153,7 @@ class Scoring:
                 self._answers = False
                 await self._learn()
         if self._clock.now() >= self._train_at:
-            self._train_at = _night_after(self._clock.now())
+            self._train_at = _night_after(self._clock.now().astimezone(self._zone))
             await self.train()
         elif self._changed and self._clock.monotonic() - self._kept_at >= KEEP_EVERY_S:
             await self._keep()
@@ -191,7 +198,8 @@ class Scoring:
             await self._vault.write(partial(self._note, judged))
 
     def _highest(self, seen: list[Seen], usual: Usual) -> tuple[str, Score]:
-        hour = _hour(self._clock.now())
+        now = self._clock.now().astimezone(self._zone)
+        hour = now.hour + now.minute / 60
         found = [(one.kind, self._score(one, hour, usual.get(one.kind))) for one in seen]
         best = highest(tuple(score for _, score in found))
         return next((kind, score) for kind, score in found if score is best)
@@ -248,13 +256,7 @@ def _fit(examples: list[Example], now: float) -> Any:  # noqa: ANN401 - named wh
     return train(examples, now)
 
 
-def _hour(now: datetime) -> float:
-    local = now.astimezone()
-    return local.hour + local.minute / 60
-
-
-def _night_after(now: datetime) -> datetime:
-    """Return the next time it is night where this machine is."""
-    local = now.astimezone()
+def _night_after(local: datetime) -> datetime:
+    """Return the next time it is night where the platform's people are."""
     night = local.replace(hour=TRAIN_AT, minute=0, second=0, microsecond=0)
     return night if night > local else night + timedelta(days=1)

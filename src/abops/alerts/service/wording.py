@@ -15,6 +15,7 @@ SLACK_SECTION: Final = 3_000
 TELEGRAM_TEXT: Final = 4_096
 PAGERDUTY_SUMMARY: Final = 1_024
 _SHOWN_ALERTS: Final = 10
+_SHOWN_IN_AN_HOUR: Final = 30
 _TITLE: Final = 250
 _MARK: Final = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
 _ELLIPSIS: Final = "…"
@@ -84,6 +85,18 @@ def digest(detail: IncidentDetail, say: Say) -> str:
     if detail.storm is not None and detail.storm.paged_alone:
         lines.append(f"{detail.storm.paged_alone} of them are told by themselves as well.")
     return "\n".join(lines)
+
+
+def hourly(incidents: Sequence[IncidentSummary], base: str) -> tuple[str, tuple[str, ...]]:
+    """Say in a line and some more what an hour brought that nobody has to hurry for."""
+    count = "1 incident" if len(incidents) == 1 else f"{len(incidents)} incidents"
+    shown = [
+        f"• {headline(incident)}: {incident.firing} of {incident.alerts} alerts firing"
+        for incident in incidents[:_SHOWN_IN_AN_HOUR]
+    ]
+    if len(incidents) > len(shown):
+        shown.append(f"and {len(incidents) - len(shown)} more")
+    return f"🕐 {count} in the hourly digest", (*shown, f"{base}/incidents")
 
 
 def slack_blocks(detail: IncidentDetail, url: str) -> list[dict[str, Any]]:

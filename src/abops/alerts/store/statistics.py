@@ -23,6 +23,7 @@ class Woken(Struct, frozen=True):
     channel: str
     at: float
     incident: int
+    team: str = ""
 
 
 class Lived(Struct, frozen=True):
@@ -64,14 +65,16 @@ class Past(Struct, frozen=True):
 def pages(connection: Connection, since: float, until: float) -> list[Woken]:
     """Return every page of a time, the oldest first."""
     rows = connection.exec_driver_sql(
-        "SELECT person, channel, at, incident FROM page WHERE at >= ? AND at < ?"
-        " UNION ALL SELECT '', channel, created_at, incident FROM outbox WHERE page = 1"
+        "SELECT person, channel, at, incident, team FROM page WHERE at >= ? AND at < ?"
+        " UNION ALL SELECT '', channel, created_at, incident,"
+        " (SELECT i.team FROM incident AS i WHERE i.number = outbox.incident)"
+        " FROM outbox WHERE page = 1"
         " AND state IN ('done', 'sending') AND created_at >= ? AND created_at < ?"
         " AND kind IN ('open', 'rise', 'unack', 'fallback')"
         " AND incident NOT IN (SELECT incident FROM page) ORDER BY 3",
         (since, until, since, until),
     )
-    return [Woken(row[0] or row[1], row[1], row[2], row[3]) for row in rows]
+    return [Woken(row[0] or row[1], row[1], row[2], row[3], row[4] or "") for row in rows]
 
 
 def incidents(connection: Connection, since: float, until: float) -> list[Lived]:

@@ -129,8 +129,9 @@ def end_window(number: int, by: str, service: str) -> None:
     show_default=True,
     help="Where the policy is read from.",
 )
+@click.option("--policy", default="default", show_default=True, help="Which escalation.")
 @output_option
-def escalation(speed: float, inventory: str, output: str) -> None:
+def escalation(speed: float, inventory: str, policy: str, output: str) -> None:
     """Raise a critical alert that nobody takes, and see who is paged when.
 
     A service and channel servers of its own are started and stopped; nobody is woken. Exits 1
@@ -142,7 +143,7 @@ def escalation(speed: float, inventory: str, output: str) -> None:
     from abops.kernel.errors import OpsError
     from abops.workflows.escalation import rehearse
 
-    steps = rehearse(Path(inventory), speed)
+    steps = rehearse(Path(inventory), speed, policy)
     show([step.row() for step in steps], output)
     wrong = [step.what for step in steps if not step.passed]
     if wrong:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from abops.alerts.route.from_inventory import routing_of
 from abops.alerts.service.channels import mailbox_of
@@ -20,8 +21,8 @@ def weekly_report(
     *, send: bool, endpoints: Path | None, secrets_dir: Path | None, service: str, inventory: Path
 ) -> Iterator[str]:
     """Give the report's text, and say to whom it was sent."""
-    now = SystemClock().now().astimezone()
     loaded = load_inventory(inventory)
+    now = SystemClock().now().astimezone(ZoneInfo(loaded.alerts.tz))
     report = alerts_api(service).weekly(loaded.name)
     yield report["text"]
     if not send:

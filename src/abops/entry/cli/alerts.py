@@ -189,17 +189,21 @@ def routes() -> None:
 @output_option
 def explain(labels: str, inventory: Path, output: str) -> None:
     """Say where an alert with LABELS goes: 'severity=critical,service=api'."""
+    from abops.alerts.route.explain import levels_in_words, timing_in_words
     from abops.alerts.route.from_inventory import routing_of
     from abops.alerts.route.matcher import parse_labels
     from abops.alerts.route.tree import decide
     from abops.inventory.load import load_inventory
 
-    decision = decide(routing_of(load_inventory(inventory)), parse_labels(labels))
+    routing, asked = routing_of(load_inventory(inventory)), parse_labels(labels)
+    decision = decide(routing, asked)
     row = {
         "channels": ", ".join(decision.channels),
         "team": decision.team,
         "pages": ", ".join(sorted(decision.pages)),
         "why": decision.why,
+        "escalation": ", ".join(levels_in_words(routing, decision, asked)),
+        "timing": timing_in_words(routing, decision, asked),
     }
     show([row], output)
 

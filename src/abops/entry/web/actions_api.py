@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Request, Response
 from msgspec import Meta, Struct
 
+from abops.alerts.route.explain import levels_in_words, timing_in_words
 from abops.alerts.route.tree import decide, fallback_channels
 from abops.alerts.service import AlertService
 from abops.alerts.store.responses import SeverityCount
@@ -73,6 +74,12 @@ class Explained(Struct, frozen=True):
     rule: int | None
     """Position of the route that decides, from 0. None: the team's chat is told."""
     why: str
+    policy: str
+    """How it escalates, if it is critical."""
+    levels: tuple[str, ...]
+    """The policy's levels in words. Empty: it does not escalate."""
+    timing: str
+    """What may keep it from being told at once, in words. Empty: nothing."""
 
 
 def actions_router(service: AlertService) -> APIRouter:
@@ -150,5 +157,8 @@ def _add_figures(router: APIRouter, service: AlertService) -> None:
             fallback=fallback_channels(routing, decision.team),
             rule=decision.rule,
             why=decision.why,
+            policy=decision.policy,
+            levels=levels_in_words(routing, decision, labels),
+            timing=timing_in_words(routing, decision, labels),
         )
         return answer(said)
