@@ -54,6 +54,8 @@ class Destination(Struct, frozen=True):
     region: str = ""
     account: str = ""
     ca_file: str = ""
+    credentials: str = ""
+    """Name of the file with its keys: `<credentials>.json` among the home's secrets."""
     of: str = ""
     lock_mode: str = ""
     lock_days: int = 0
@@ -94,6 +96,14 @@ class Home(Struct, frozen=True):
         """Password of the superuser in libpq's form, where the socket asks for one."""
         return self.secrets / "pgpass"
 
+    def credentials(self, name: str) -> Path:
+        """Keys of an object store: JSON with access_key and secret_key, or account_key."""
+        return self.secrets / f"{name}.json"
+
+    def passphrase(self, destination: str, generation: str) -> Path:
+        """What a destination's copies of a key generation are encrypted with."""
+        return self.secrets / f"{destination}.{generation}.pass"
+
     @property
     def drills(self) -> Path:
         """Evidence of restore drills: `<id>.json` and `<id>.md`."""
@@ -111,6 +121,64 @@ class Home(Struct, frozen=True):
     def work(self, destination: str) -> Path:
         """The engine's own folders (lock, spool, log) for a destination."""
         return self.folder / "engine" / destination
+
+
+class WalRules(Struct, frozen=True, kw_only=True):
+    """When a WAL segment counts as kept, and what happens while a destination is away."""
+
+    any: int | None = 1
+    require: tuple[str, ...] = ()
+    all: bool = False
+    timeout_s: float = 3.0
+    queue_max: int = 20 * 2**30
+    when_full: Literal["refuse", "drop"] = "refuse"
+    heartbeat_s: float = 15.0
+
+
+class Timetable(Struct, frozen=True, kw_only=True):
+    """When what is done, in the words of platform.yaml: `sun 01:00`, `05:00`."""
+
+    full: str = "sun 01:00"
+    incr: str = "01:00"
+    verify: str = "05:00"
+    drill: str = "03:00"
+    config_every_s: float = 3_600.0
+    tz: str = "UTC"
+
+
+class Keeping(Struct, frozen=True, kw_only=True):
+    """How long a point in time can be returned to."""
+
+    days: int = 30
+    monthly: int = 0
+    yearly: int = 0
+
+
+class RecoveryTargets(Struct, frozen=True, kw_only=True):
+    """What a recovery may cost, in seconds."""
+
+    rto_s: float = 3_600.0
+    rpo_s: float = 300.0
+    region_rto_s: float = 7_200.0
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    """What is protected, where copies go, by which rules: the home's site.json."""
+
+    stanza: str
+    cluster: Cluster
+    destinations: tuple[Destination, ...]
+    engine: Path
+    """The engine's program, where the owner can reach it."""
+    wal: WalRules = WalRules()
+    schedule: Timetable = Timetable()
+    retention: Keeping = Keeping()
+    targets: RecoveryTargets = RecoveryTargets()
+
+    @property
+    def sources(self) -> tuple[Destination, ...]:
+        """The destinations that make backups of their own."""
+        return tuple(place for place in self.destinations if place.role == "backup")
 
 
 class SegmentName(Struct, frozen=True, order=True):

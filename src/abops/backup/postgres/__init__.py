@@ -1,0 +1,1 @@
+"""The database's side of a backup: the engine's configuration, its answers, its errors."""

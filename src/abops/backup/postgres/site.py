@@ -1,0 +1,74 @@
+"""Reading and writing what a home protects: site.json and the engine's configurations."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from abops.backup.model import Destination, Home, Site
+from abops.backup.postgres.config import engine_config
+from abops.backup.postgres.credentials import keyring_of
+from abops.clients.pgbackrest_answers import Capabilities
+from abops.kernel.errors import OpsError, UsageError
+from abops.kernel.files import write_atomic
+
+
+class NotProtectedError(OpsError):
+    """This folder protects no database yet."""
+
+    hint = "Make it with abops backup init, or name another with --home."
+
+
+def load_site(home: Home) -> Site:
+    """Return what the home protects. Raises NotProtectedError."""
+    try:
+        return msgspec.json.decode(home.site.read_bytes(), type=Site, dec_hook=_from_json)
+    except FileNotFoundError as error:
+        raise NotProtectedError(f"{home.folder} protects no database yet") from error
+    except (OSError, msgspec.MsgspecError) as error:
+        raise NotProtectedError(f"{home.site} cannot be read: {error}") from error
+
+
+def save_site(home: Home, site: Site) -> None:
+    """Write what the home protects."""
+    text = msgspec.json.encode(site, enc_hook=_to_json)
+    write_atomic(home.site, msgspec.json.format(text) + b"\n")
+
+
+def prepare_destination(
+    home: Home, site: Site, destination: Destination, can: Capabilities
+) -> Path:
+    """Write the engine's configuration of a destination and make the folders that it names.
+
+    Its keys and its passphrase must be among the home's secrets.
+    """
+    for kind in ("lock", "spool", "log"):
+        (home.work(destination.name) / kind).mkdir(parents=True, exist_ok=True)
+    text = engine_config(home, site, destination, keyring_of(home, destination), can)
+    path = home.engine(destination.name, destination.generation)
+    write_atomic(path, text, mode=0o600)
+    return path
+
+
+def chosen(site: Site, names: tuple[str, ...]) -> tuple[Destination, ...]:
+    """Return the named sources, or all of them. Raises UsageError with the names there are."""
+    known = {place.name: place for place in site.sources}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(
+            f"no destination {', '.join(unknown)} makes backups here",
+            hint=f"There are: {', '.join(known)}",
+        )
+    return tuple(known[name] for name in names) or site.sources
+
+
+def _to_json(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(type(value).__name__)
+
+
+def _from_json(kind: type, value: Any) -> Any:  # noqa: ANN401 - what msgspec hands over
+    if issubclass(kind, Path):
+        return Path(value)
+    raise NotImplementedError(kind.__name__)
