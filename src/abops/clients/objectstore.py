@@ -5,6 +5,7 @@ Every call ends within its patience. Errors say what to do next, and never hold 
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -148,20 +149,29 @@ class Store:
         except TimeoutError as error:
             raise StoreUnreachableError(f"{self._at} did not answer in {limit:.0f} s") from error
         except BaseError as error:
-            raise self._broken(path, str(error)) from error
+            raise await self._broken(path, str(error)) from error
 
-    async def _denied(self, path: str) -> ObjectStoreError:
+    async def _denied(self, path: str, why: str = "denied") -> ObjectStoreError:
         skew = None if self.bucket is None else await self.bucket.skew()
-        return skew or StoreDeniedError(f"{self._at}: denied for {path or 'the bucket'}")
+        return skew or StoreDeniedError(f"{self._at}: {why} for {path or 'the bucket'}")
 
-    def _broken(self, path: str, told: str) -> ObjectStoreError:
+    async def _broken(self, path: str, told: str) -> ObjectStoreError:
         """Tell a server that is away from one that answers with an error, by the client's text."""
+        found = _CODE.search(told)
+        code = found[1] if found else ""
+        if code == "NoSuchBucket":
+            return ObjectAbsentError(f"{self._at}: its bucket is not there")
+        if _REFUSED.search(told):
+            return await self._denied(path, code or "denied")
         if any(word in told for word in _AWAY):
             reason = next((text for word, text in _REASONS.items() if word in told), "")
             return StoreUnreachableError(f"{self._at} did not answer{reason}")
-        return ObjectStoreError(f"{self._at}: {path}: {told.splitlines()[0][:200]}")
+        why = code or told.splitlines()[0][:200]
+        return ObjectStoreError(f"{self._at}: {path or 'the bucket'}: {why}")
 
 
+_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
+_REFUSED: Final = re.compile(r"status code: 40[13]\b")
 _AWAY: Final = ("HttpError", "error sending request", "Connect", "timed out", "TimedOut")
 _REASONS: Final = {
     "CertificateExpired": ": its certificate has expired",
