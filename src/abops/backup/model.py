@@ -213,4 +213,6 @@ class SetFacts(Struct, frozen=True, kw_only=True):
     """A page checksum failed while it was made."""
     run: str = ""
     """Id of the planned run that made it, from its annotation."""
+    keep: str = ""
+    """Name under which somebody asked to keep it, from its annotation."""
     system_id: int = 0
