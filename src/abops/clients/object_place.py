@@ -31,18 +31,15 @@ class Place(Protocol):
     def ca_file(self) -> str: ...  # noqa: D102
 
 
-class Credentials(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who we are at an object store; the content of `<name>.json` in the folder of secrets."""
+class Keys(Protocol):
+    """Who we are at an object store. S3: a key and its secret; Azure: a key of the account."""
 
-    access_key: str = ""
-    secret_key: str = ""
-    """Both for S3."""
-    account_key: str = ""
-    """For Azure: one of the account's two keys, base64."""
-
-    def __repr__(self) -> str:
-        """Tell no secret."""
-        return f"Credentials({self.access_key!r})"
+    @property
+    def access_key(self) -> str: ...  # noqa: D102
+    @property
+    def secret_key(self) -> str: ...  # noqa: D102
+    @property
+    def account_key(self) -> str: ...  # noqa: D102
 
 
 class Reach(Struct, frozen=True):
@@ -72,7 +69,7 @@ def reach(place: Place, clock: Clock, patience_s: float) -> Reach:
     address = f"https://{host}"
     if place.kind != "s3":
         # Azure names the account in the host; its emulator, and private ones, in the path.
-        at_azure = place.port == HTTPS_PORT
+        at_azure = place.endpoint.startswith("blob.core.")
         address = f"https://{place.account}.{host}" if at_azure else f"{address}/{place.account}"
     tls = ssl.create_default_context(cafile=place.ca_file or None)
     return Reach(address, place.container, place.region, place.account, clock, tls, patience_s)

@@ -24,7 +24,7 @@ from abops.clients.object_errors import (
     StoreDeniedError,
     StoreUnreachableError,
 )
-from abops.clients.object_place import Credentials, Place, Reach, reach
+from abops.clients.object_place import Keys, Place, Reach, reach
 from abops.clients.s3_bucket import S3Bucket
 from abops.clients.s3_requests import Key
 from abops.kernel.clock import Clock, SystemClock, moment
@@ -52,7 +52,7 @@ class Store:
     """One bucket or container. Close nothing: connections end with the process."""
 
     def __init__(
-        self, place: Place, credentials: Credentials, *, clock: Clock, patience_s: float
+        self, place: Place, keys: Keys, *, clock: Clock, patience_s: float
     ) -> None:
         self.name = place.name
         self._at = f"destination {place.name}"
@@ -63,11 +63,11 @@ class Store:
         """What S3 offers beyond objects; None for Azure."""
         self._container: AzureContainer | None = None
         if place.kind == "s3":
-            self._objects = _s3(at, place.ca_file, credentials)
-            self.bucket = S3Bucket(at, Key(credentials.access_key, credentials.secret_key))
+            self._objects = _s3(at, place.ca_file, keys)
+            self.bucket = S3Bucket(at, Key(keys.access_key, keys.secret_key))
         else:
-            self._objects = _azure(at, place.ca_file, credentials)
-            self._container = AzureContainer(at, credentials.account_key)
+            self._objects = _azure(at, place.ca_file, keys)
+            self._container = AzureContainer(at, keys.account_key)
 
     async def make_container(self, *, lock: bool = False) -> bool:
         """Make the bucket or container; tell whether it was not there."""
@@ -185,21 +185,21 @@ _REASONS: Final = {
 
 def open_store(
     place: Place,
-    credentials: Credentials,
+    keys: Keys,
     *,
     clock: Clock | None = None,
     patience_s: float = PATIENCE_S,
 ) -> Store:
     """Return the store of a destination; nothing is asked of it yet."""
-    return Store(place, credentials, clock=clock or SystemClock(), patience_s=patience_s)
+    return Store(place, keys, clock=clock or SystemClock(), patience_s=patience_s)
 
 
-def _s3(at: Reach, ca_file: str, credentials: Credentials) -> S3Store:
+def _s3(at: Reach, ca_file: str, keys: Keys) -> S3Store:
     def who() -> "S3Credential":
         # A callback, for a session token of the environment would be added to plain keys.
         return {
-            "access_key_id": credentials.access_key,
-            "secret_access_key": credentials.secret_key,
+            "access_key_id": keys.access_key,
+            "secret_access_key": keys.secret_key,
             "token": None,
             "expires_at": None,
         }
@@ -218,11 +218,11 @@ def _s3(at: Reach, ca_file: str, credentials: Credentials) -> S3Store:
     )
 
 
-def _azure(at: Reach, ca_file: str, credentials: Credentials) -> AzureStore:
+def _azure(at: Reach, ca_file: str, keys: Keys) -> AzureStore:
     return AzureStore(
         at.container,
         account_name=at.account,
-        account_key=credentials.account_key,
+        account_key=keys.account_key,
         endpoint=at.address,
         skip_signature=False,
         client_options=_client(ca_file, at.patience_s),
