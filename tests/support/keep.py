@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Engine, event
 
-from support.alerts import an_alert
+from abops.alerts.model import Routing
+from abops.alerts.service import AlertService
+from support.alerts import a_routing, an_alert, eventually
 
 _LETTERS = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
 
@@ -21,6 +24,25 @@ def unrelated(n: int, **labels: str) -> dict[str, Any]:
     """Return an alert of a name, a service and a text that no other one has."""
     alert = an_alert(word(n, "name"), **{"service": word(n, "service"), **labels})
     return {**alert, "annotations": {"summary": word(n, "summary")}}
+
+
+def asking(alerts: int, within_s: float = 300) -> Routing:
+    """Return routes which ask for so many alerts before anybody is told."""
+    routing = a_routing()
+    routes = tuple(replace(route, min_alerts=alerts, within_s=within_s) for route in routing.routes)
+    return replace(routing, routes=routes)
+
+
+async def settled(service: AlertService, alerts: int) -> None:
+    """Wait until so many alerts are in their incidents."""
+
+    async def placed() -> bool:
+        found = await service._vault.read(  # noqa: SLF001 - what is no incident yet is shown nowhere
+            lambda c: c.exec_driver_sql("SELECT count(*) FROM member").scalar_one()
+        )
+        return int(found) >= alerts
+
+    await eventually(placed, what=f"{alerts} alerts in their incidents")
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from abops.inventory.matchers import Matcher
 
 AlertStatus = Literal["firing", "resolved"]
 IncidentState = Literal["open", "acked", "resolved"]
-IncidentShape = Literal["alerts", "storm"]
+IncidentShape = Literal["alerts", "storm", "candidate"]
+"""`candidate`: fewer alerts than its route asks for, so for people there is no incident yet."""
 Severity = Literal["critical", "warning", "info"]
 ChannelType = Literal["slack", "pagerduty", "telegram", "email"]
 DeliveryState = Literal["pending", "sending", "retry", "done", "dead", "skipped"]

@@ -18,6 +18,7 @@ from abops.alerts.route.window import LONGEST, Schedule
 from abops.alerts.service.memory import Memory
 from abops.alerts.service.step import Cause, Step
 from abops.alerts.service.telling import Telling
+from abops.alerts.service.threshold import enough
 from abops.alerts.store import duty as rows
 from abops.alerts.store.database import Connection
 from abops.alerts.store.incidents import record_audit
@@ -184,10 +185,14 @@ class Hush:
         again = len(firing) == len(alerts) and incident.acked_at is None
         before = incident.channels
         for record, labels in alerts:
-            decision = decide(self._routing, labels)
+            asked = decide(self._routing, labels)
+            decision = enough(self._memory, incident.number, record, asked, now)
             if record.severity == "critical":
                 self._policies.setdefault(incident.number, decision.policy)
-            rises = SEVERITIES.index(record.severity) < SEVERITIES.index(incident.severity)
+            worse = SEVERITIES.index(record.severity) < SEVERITIES.index(incident.severity)
+            rises = worse and bool(decision.channels)
+            if decision.channels and incident.shape == "candidate":
+                incident.shape = "alerts"
             if rises:
                 incident.severity, incident.team = record.severity, decision.team
                 incident.state, incident.acked_at, incident.acked_by = "open", None, ""

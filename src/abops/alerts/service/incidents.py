@@ -29,6 +29,7 @@ from abops.alerts.service.regroup import Regroup
 from abops.alerts.service.step import Cause, Step, severity_of, title_of
 from abops.alerts.service.storms import Storms
 from abops.alerts.service.telling import Telling
+from abops.alerts.service.threshold import enough
 from abops.alerts.store import incidents as rows
 from abops.alerts.store.database import Connection
 from abops.alerts.store.records import (
@@ -155,7 +156,13 @@ class Incidents:
             step.note(TimelineRow(incident.number, unit.now, "resolved", "no alert fires any more"))
             for channel in incident.channels:
                 self._tell(step, incident, channel, "resolve")
+            scope = (incident.service, incident.env)
+            before = self._memory.resolved.get(scope)
             self._memory.forget(incident)
+            if incident.shape == "candidate":  # nobody knew of it, so nothing comes back
+                self._memory.resolved.pop(scope)
+                if before is not None:
+                    self._memory.resolved[scope] = before
             self._joining.close(incident.number)
         step.write()
 
@@ -232,6 +239,7 @@ class Incidents:
         self._memory.alerts[event.fingerprint] = record
         decision = self.duty.hush.decide(record, labels, decide(self._config.routing, labels))
         number, reason, terms = self._place(step, record, event)
+        decision = enough(self._memory, number, record, decision, step.unit.now)
         if number is None:
             self._open_incident(step, record, event, decision)
         else:
@@ -297,7 +305,9 @@ class Incidents:
         )
         record.incident = incident.number
         self._memory.open[incident.number] = incident
-        step.changed(incident, "opened")
+        if not decision.channels and not record.suppressed:
+            incident.shape = "candidate"
+        step.changed(incident, "updated" if incident.shape == "candidate" else "opened")
         step.note(TimelineRow(incident.number, now, "opened", f"{incident.title}; {decision.why}"))
         if decision.digest == "always":
             self._telling.digested.add(incident.number)
@@ -325,10 +335,14 @@ class Incidents:
         incident.quiet_since = None
         incident.updated_at = now
         worse = SEVERITIES.index(record.severity) < SEVERITIES.index(incident.severity)
-        rises = worse and not record.suppressed
+        rises = worse and bool(decision.channels)
         if rises:
             self._rise(incident, record, event, decision)
             step.note(TimelineRow(incident.number, now, "rose", f"now {record.severity}"))
+        if incident.shape == "candidate" and decision.channels:
+            incident.shape, incident.opened_at = "alerts", now
+            step.note(TimelineRow(incident.number, now, "opened", decision.why))
+            step.changed(incident, "opened")
         step.changed(incident, "updated")
         step.joined(incident.number)
         self._telling.joined(step, incident, decision)

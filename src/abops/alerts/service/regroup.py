@@ -105,6 +105,8 @@ class Regroup:
         for record in self._memory.of(number):
             record.incident = into
         rises = absorb(target, source, now)
+        if source.shape != "candidate" and target.shape == "candidate":
+            target.shape = "alerts"
         text = f"INC-{number} ({source.title}) is part of this now; {why}"
         step.note(TimelineRow(into, now, "merged", text, actor=actor))
         step.note(TimelineRow(number, now, "merged", f"part of INC-{into} now; {why}", actor=actor))

@@ -220,7 +220,9 @@ class Storms:
         self._telling.muted.discard(raging.row.incident)
         self._telling.muted.add(number)
         self._joining.close(number)
-        self._telling.tell_now(step, number)
+        unit.channels |= outbox.release(unit.connection, number, unit.now)
+        if number in self._telling.held:
+            self._telling.tell_now(step, number)
         step.note(TimelineRow(number, unit.now, "storm", began.reason))
         step.changed(incident, "updated")
         raging.digest = Digest(began.at, alone=raging.digest.alone)

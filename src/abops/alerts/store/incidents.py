@@ -190,7 +190,8 @@ def last_number(connection: Connection) -> int:
 def recently_resolved(connection: Connection, now: float) -> dict[tuple[str, str], int]:
     """Return, by service and environment, the last incident resolved within a day."""
     rows = connection.exec_driver_sql(
-        "SELECT service, env, max(number) FROM incident WHERE resolved_at > ? GROUP BY 1, 2",
+        "SELECT service, env, max(number) FROM incident WHERE resolved_at > ?"
+        " AND shape <> 'candidate' GROUP BY 1, 2",
         (now - _RECURS_WITHIN_S,),
     )
     return {(row[0], row[1]): row[2] for row in rows}

@@ -54,7 +54,7 @@ def incidents(
     for condition in groups[state]:
         rows = connection.exec_driver_sql(
             f"SELECT {_SUMMARY} FROM incident WHERE {condition} AND opened_at >= ?"
-            " ORDER BY number DESC LIMIT ?",
+            " AND shape <> 'candidate' ORDER BY number DESC LIMIT ?",
             (since, limit - len(found)),
         )
         found.extend(_summary(row) for row in rows)
@@ -87,7 +87,8 @@ def incident(connection: Connection, number: int, *, members: int) -> IncidentDe
 def open_by_severity(connection: Connection) -> dict[str, int]:
     """Count the unresolved incidents."""
     rows = connection.exec_driver_sql(
-        "SELECT severity, count(*) FROM incident WHERE state <> 'resolved' GROUP BY severity"
+        "SELECT severity, count(*) FROM incident WHERE state <> 'resolved'"
+        " AND shape <> 'candidate' GROUP BY severity"
     )
     return {row[0]: row[1] for row in rows}
 

@@ -25,6 +25,7 @@ def by_severity(connection: Connection, since: float, until: float) -> tuple[Sev
         "SELECT severity, count(*), count(*) FILTER (WHERE state <> 'resolved'), count(acked_at),"
         " count(resolved_at), sum(noise), avg(acked_at - opened_at), avg(resolved_at - opened_at)"
         " FROM incident WHERE opened_at >= ? AND opened_at < ? AND merged_into IS NULL"
+        " AND shape <> 'candidate'"
         " GROUP BY severity"
         " ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END",
         (since, until),

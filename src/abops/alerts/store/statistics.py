@@ -88,7 +88,7 @@ def incidents(connection: Connection, since: float, until: float) -> list[Lived]
         " AND t.kind = 'resolved' AND t.actor <> 'abops' LIMIT 1), ''), (SELECT count(*)"
         " FROM timeline AS t WHERE t.incident = i.number AND t.kind = 'quiet'), i.noise"
         " FROM incident AS i WHERE i.opened_at >= ? AND i.opened_at < ? AND i.merged_into IS NULL"
-        " ORDER BY i.number",
+        " AND i.shape <> 'candidate' ORDER BY i.number",
         (since, until),
     )
     return [Lived(*tuple(row)) for row in rows]
@@ -101,6 +101,7 @@ def past(connection: Connection, but: int) -> list[Past]:
         " coalesce((SELECT t.text FROM timeline AS t WHERE t.incident = i.number"
         " AND t.kind = 'note' AND t.actor <> 'abops' ORDER BY t.id DESC LIMIT 1), '')"
         " FROM incident AS i WHERE i.state = 'resolved' AND i.merged_into IS NULL"
+        " AND i.shape <> 'candidate'"
         " AND i.number <> ? AND i.alerts <= ? ORDER BY i.number DESC LIMIT ?",
         (but, _FLOOD, ALIKE_AMONG),
     ).all()
