@@ -1,6 +1,5 @@
-"""Whatever is sent to the API, it answers as its own description says, and never with a 5xx."""
+"""What no description allows is sent to the API, bytes and odd numbers: never a 5xx."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from abops.entry.web.openapi import OPERATIONS, Operation, Refusal
 from support.alerts import TOKEN, a_body, a_process, an_alert
 from support.channels import prepared
-from support.from_schema import almost
 
 RESPOND = "respond-token-of-the-tests"
 TRIED = [key for key, o in OPERATIONS.items() if o.media == "application/json"]
@@ -86,12 +84,6 @@ def conforms(answer: httpx2.Response, operation: Operation, path: str) -> None:
 @pytest.mark.parametrize(("method", "path"), TRIED)
 def test_whatever_is_sent_the_answer_is_as_described(api: Api, method: str, path: str) -> None:
     operation = OPERATIONS[method, path]
-    described = api.document["paths"][path][method]
-    components = api.document["components"]["schemas"]
-    bodies: st.SearchStrategy[bytes] = st.binary(max_size=60)
-    if "requestBody" in described:
-        schema = described["requestBody"]["content"]["application/json"]["schema"]
-        bodies |= almost(schema, components).map(lambda value: json.dumps(value).encode())
     numbers = st.sampled_from(["1", "2", "INC-3", "inc-4", "99", "0"]) | st.text(
         min_size=1, max_size=6
     ).filter(lambda text: not set(text) & set("/\\") and text not in (".", ".."))
@@ -101,8 +93,8 @@ def test_whatever_is_sent_the_answer_is_as_described(api: Api, method: str, path
         max_size=3,
     )
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(body=bodies, number=numbers, query=queries)
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(body=st.binary(max_size=60), number=numbers, query=queries)
     def law(body: bytes, number: str, query: dict[str, str]) -> None:
         url = path.replace("{number}", quote(number.encode("utf-8", "replace"), safe=""))
         asked = urlencode({k: v.encode("utf-8", "replace") for k, v in query.items()})
