@@ -1,0 +1,1 @@
+"""The bundle of configuration and secrets: collected, sealed, stored, compared, brought back."""
