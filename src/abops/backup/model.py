@@ -105,6 +105,16 @@ class Home(Struct, frozen=True):
         return self.secrets / f"{destination}.{generation}.pass"
 
     @property
+    def recipients(self) -> Path:
+        """Public keys of those who can open the bundles of configuration."""
+        return self.folder / "recipients.json"
+
+    @property
+    def identity(self) -> Path:
+        """The machine's own key for those bundles."""
+        return self.secrets / "bundle.key"
+
+    @property
     def drills(self) -> Path:
         """Evidence of restore drills: `<id>.json` and `<id>.md`."""
         return self.folder / "drills"
