@@ -8,12 +8,14 @@ owner of the cluster's files, and as that user everything in it is done.
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 BackupType = Literal["full", "incr"]
 Outcome = Literal["success", "failed", "missed"]
+SEGMENT_BYTES: Final = 16 * 2**20
+"""Size of a WAL segment where initdb was told no other."""
 
 
 class Kind(StrEnum):
@@ -197,6 +199,17 @@ class SegmentName(Struct, frozen=True, order=True):
     timeline: int
     number: int
     """Log number times segments per log, plus the segment: consecutive for consecutive ones."""
+
+    @classmethod
+    def of(cls, name: str, segment_bytes: int = SEGMENT_BYTES) -> "SegmentName":
+        """Read the 24 digits of a file name: timeline, log, segment."""
+        per_log = 2**32 // segment_bytes
+        return cls(int(name[:8], 16), int(name[8:16], 16) * per_log + int(name[16:24], 16))
+
+    def file_name(self, segment_bytes: int = SEGMENT_BYTES) -> str:
+        """Return the name that PostgreSQL gives its file."""
+        log, segment = divmod(self.number, 2**32 // segment_bytes)
+        return f"{self.timeline:08X}{log:08X}{segment:08X}"
 
 
 class SetFacts(Struct, frozen=True, kw_only=True):
