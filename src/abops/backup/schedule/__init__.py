@@ -1,0 +1,1 @@
+"""What is to be done now, and why; pure, `now` is given."""

@@ -1,0 +1,134 @@
+"""What is to be done now, one thing after the other.
+
+Asked again, it says the same until the run is noted. Several missed runs are made good by one. A
+run that fails is tried again; one that was cut off is taken up at once.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from abops.backup.model import Timetable
+from abops.backup.schedule.need import needed
+from abops.backup.schedule.place import Agenda, Due, Place, Waiting
+from abops.backup.schedule.times import last_slot, slots_between
+from abops.backup.store.records import Run
+
+RETRY_AFTER_S: Final = (60.0, 300.0, 1_500.0)
+"""A run that failed is tried again after these; then it waits for its next time."""
+OWED_LIMIT: Final = 4
+"""With more segments on their way, the engine would wait for them in vain (its code 82)."""
+BACKUPS: Final = frozenset({"full", "incr"})
+EVERYWHERE: Final = "all"
+"""The destination of a run that goes to each."""
+_MISSED_BACK: Final = timedelta(days=8)
+
+
+def due(
+    now: datetime, places: Sequence[Place], runs: Iterable[Run], policy: Timetable
+) -> tuple[Due, ...]:
+    """Return the runs whose time has come."""
+    return agenda(now, places, runs, policy).due
+
+
+def agenda(
+    now: datetime, places: Sequence[Place], runs: Iterable[Run], policy: Timetable
+) -> Agenda:
+    """Return what is to be done now, backups first, and what has to wait."""
+    known = {run.id: run for run in runs}
+    backups = [needed(now, place, policy) for place in places]
+    wanted = [run for run in backups if run is not None] + _chores(now, places, policy)
+    ready: list[Due] = []
+    waiting: list[Waiting] = []
+    for run in wanted:
+        found = known.get(run.id)
+        if found is not None and not _may_be_tried(found):
+            continue
+        because = _obstacle(run, places, known.values()) or _pause(found, now)
+        if because:
+            waiting.append(Waiting(run, because))
+        else:
+            ready.append(_attempt(run, found))
+    return Agenda(tuple(ready), tuple(waiting))
+
+
+def missed(
+    now: datetime, place: Place, runs: Iterable[Run], policy: Timetable, since: datetime
+) -> tuple[Due, ...]:
+    """Return the planned backups since then that nobody began and that a later one replaces."""
+    mine = [run for run in runs if run.destination == place.name and run.kind in BACKUPS]
+    begun = [*(one.started for one in place.sets), *(run.planned for run in mine)]
+    slots = slots_between(policy.incr, policy.tz, max(since, now - _MISSED_BACK), now)
+    return tuple(
+        Due(
+            destination=place.name,
+            kind="full" if last_slot(policy.full, policy.tz, slot) == slot else "incr",
+            planned=slot.timestamp(),
+            reason="nobody began it",
+        )
+        for slot, following in pairwise(slots)
+        if not any(slot.timestamp() <= at < following.timestamp() for at in begun)
+    )
+
+
+def _chores(now: datetime, places: Sequence[Place], policy: Timetable) -> list[Due]:
+    """Return what is done beside backups: looking at them, restoring one, saving settings."""
+    looked = last_slot(policy.verify, policy.tz, now).timestamp()
+    reason = f"the daily one of {policy.verify}"
+    wanted = [
+        Due(destination=place.name, kind="verify", planned=looked, reason=reason)
+        for place in places
+        if any(one.started < looked for one in place.sets)
+    ]
+    night = last_slot(policy.drill, policy.tz, now)
+    turn = places[night.toordinal() % len(places)] if places else None
+    if turn is not None and any(one.stopped < night.timestamp() for one in turn.sets):
+        said = "its turn of this night"
+        wanted.append(
+            Due(destination=turn.name, kind="drill", planned=night.timestamp(), reason=said)
+        )
+    every = policy.config_every_s
+    planned = now.timestamp() // every * every
+    saved = Due(destination=EVERYWHERE, kind="config", planned=planned, reason="saved regularly")
+    return [*wanted, saved]
+
+
+def _may_be_tried(found: Run) -> bool:
+    """Tell whether a run that was begun is neither under way nor over."""
+    if found.state not in {"failed", "interrupted"}:
+        return False
+    return found.attempt <= len(RETRY_AFTER_S)
+
+
+def _pause(found: Run | None, now: datetime) -> str:
+    """Return how long the next attempt has to wait, empty when its time has come."""
+    if found is None or found.state == "interrupted":
+        return ""
+    next_at = (found.ended or found.started) + RETRY_AFTER_S[found.attempt - 1]
+    left = next_at - now.timestamp()
+    return f"attempt {found.attempt + 1} is in {left:.0f} s" if left > 0 else ""
+
+
+def _attempt(run: Due, found: Run | None) -> Due:
+    return Due(
+        destination=run.destination,
+        kind=run.kind,
+        planned=run.planned,
+        reason=run.reason,
+        attempt=1 if found is None else found.attempt + 1,
+    )
+
+
+def _obstacle(run: Due, places: Sequence[Place], runs: Iterable[Run]) -> str:
+    """Return what keeps a backup from being begun, empty for nothing."""
+    if run.kind not in BACKUPS:
+        return ""
+    owed = next(place.owed for place in places if place.name == run.destination)
+    if owed > OWED_LIMIT:
+        return f"{owed} segments of log are still owed to {run.destination}"
+    for other in runs:
+        here = other.destination == run.destination and other.kind in BACKUPS
+        if here and other.state == "running":
+            return f"{other.id} is under way"
+    return ""
