@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from abops.backup.model import SegmentName, SetFacts
 from abops.backup.restore.log import Branch, Log, branch_of, merged, stored_segments
-from abops.backup.restore.plan import (
+from abops.backup.restore.plan import plan
+from abops.backup.restore.request import (
     Holding,
     Place,
     Plan,
     Rehearsal,
     Request,
     RestoreRefusedError,
-    plan,
 )
 from abops.backup.restore.target import IMMEDIATE, LATEST, Target, at_time, target_of
 from abops.kernel.clock import moment
@@ -196,7 +196,7 @@ def test_a_set_of_an_abandoned_end_leads_nowhere() -> None:
     ],
 )
 def test_a_folder_that_somebody_needs_or_that_is_too_small_is_refused(
-    place: Place, delta: bool, words: str
+    *, place: Place, delta: bool, words: str
 ) -> None:
     with pytest.raises(RestoreRefusedError, match=words):
         decide(place=place, delta=delta)
