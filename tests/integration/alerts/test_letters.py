@@ -12,26 +12,13 @@ from msgspec.structs import replace
 from abops.alerts.model import ServiceConfig
 from abops.alerts.service import AlertService
 from abops.alerts.service.letters import Letters
-from abops.kernel.clock import SystemClock
 from support.alerts import PROMPT, a_body, a_routing, an_alert, endpoints_of, told
 from support.channels import Channels
+from support.clocks import SetClock
 from support.servers import free_port
 
 SUNDAY = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
-
-
-class SetClock(SystemClock):
-    """The machine's clock, set to a moment from which on it runs."""
-
-    def __init__(self, moment: datetime) -> None:
-        self.set(moment)
-
-    def set(self, moment: datetime) -> None:
-        self._shift = moment - super().now()
-
-    def now(self) -> datetime:
-        return super().now() + self._shift
 
 
 @asynccontextmanager

@@ -66,6 +66,17 @@ class Metrics:
             ["task"],
             registry=registry,
         )
+        self.retention_deleted = Counter(
+            "abops_retention_deleted",
+            "Rows that were older than they are kept",
+            ["table"],
+            registry=registry,
+        )
+        self.retention_looked_at = Gauge(
+            "abops_retention_last_look_timestamp_seconds",
+            "When all that was old had been let go of; 0 before the first time",
+            registry=registry,
+        )
         self.timer_lateness = Histogram(
             "abops_timer_lateness_seconds",
             "Time from when a level was due until it was paged",

@@ -35,6 +35,7 @@ from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.quieting import Quieting
 from abops.alerts.service.regrouping import Regrouping
 from abops.alerts.service.scoring import Scoring, Trained
+from abops.alerts.service.upkeep import Upkeep
 from abops.alerts.service.vault import Vault
 from abops.alerts.service.watch import deadman, gone_there, missing_here, vanished
 from abops.alerts.store import incidents as rows
@@ -69,6 +70,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         self._causes = Causes(config, self._vault, self._incidents, self.clock, causes)
         self._scoring = Scoring(config, self._vault, self._incidents, scoring, self.clock)
         self._letters = Letters(config, self._vault, self.clock, self.weekly)
+        self._upkeep = Upkeep(config, self._vault, self._metrics, self.clock)
         self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -93,6 +95,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
                     ("causes", self._causes.run),
                     ("scoring", self._scoring.run),
                     ("letters", self._letters.run),
+                    *self._upkeep.works(),
                 )
             ),
         ]
