@@ -77,6 +77,7 @@ def precedes(facts: SetFacts, target: Target) -> bool:
 def nothing_before(
     request: Request, able: Sequence[SetFacts], usable: Sequence[Holding]
 ) -> RestoreRefusedError:
+    """Say that nothing leads to the target, and what the earliest point is."""
     names = ", ".join(one.destination for one in usable)
     if not able:
         return RestoreRefusedError(f"{names}: no usable set leads to this timeline")
