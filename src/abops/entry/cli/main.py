@@ -12,6 +12,7 @@ from abops.kernel.errors import OpsError
 
 GROUPS = {
     "alerts": "Incidents: serve, list, acknowledge, fire a test alert.",
+    "backup": "Backups of the database: make, keep, judge, restore.",
     "demo": "Break things on purpose and show alert, incident, page, recovery.",
     "inventory": "What exists: show, check, print the schema of platform.yaml.",
     "observability": "Rules, routes and exporters: check and test them.",

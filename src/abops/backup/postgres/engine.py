@@ -1,0 +1,16 @@
+"""The engine as a home needs it: its program, and the password of the socket."""
+
+from abops.backup.model import Home, Site
+from abops.clients.pgbackrest import Engine
+
+
+def engine_of(home: Home, site: Site) -> Engine:
+    """Return the engine of a home, for whoever runs as the owner of the cluster."""
+    return Engine(site.engine, environment=socket_environment(home))
+
+
+def socket_environment(home: Home) -> dict[str, str]:
+    """Return what programs of PostgreSQL need to be let in on the socket."""
+    if home.password_file.is_file():
+        return {"PGPASSFILE": str(home.password_file)}
+    return {}

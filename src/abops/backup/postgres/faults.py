@@ -1,0 +1,149 @@
+"""What a failure of the engine means, as an error with a next step.
+
+The engine's own words name requests and hints about its options; whoever is woken needs to know
+which of a few things it is: dead, refused, wrong clock, wrong keys, wrong passphrase, full disk.
+"""
+
+import re
+from typing import Final
+
+from abops.backup.model import Destination
+from abops.clients.pgbackrest_answers import Answer, EngineError
+
+_SHOWN: Final = 300
+_CRYPTO, _LOCK, _NO_SPACE, _TERMINATED = 95, 50, 64, 63
+_STANZA_THERE, _STANZA_OTHER = 28, 51
+_ARCHIVE_COMMAND, _ARCHIVE_MODE, _ARCHIVE_TIMEOUT = 68, 87, 82
+_REPO_INVALID, _FILE_MISSING = 103, 55
+
+
+class DestinationError(EngineError):
+    """The backup engine failed at a destination."""
+
+
+class DestinationUnreachableError(DestinationError):
+    """A destination did not answer."""
+
+    hint = "See whether its endpoint can be reached from here: abops backup doctor."
+
+
+class DestinationCertificateError(DestinationError):
+    """The certificate of a destination is not accepted."""
+
+    hint = (
+        "See its dates and names (openssl s_client -connect HOST:PORT), and whether ca_file of the "
+        "destination in platform.yaml is the authority that signed it."
+    )
+
+
+class DestinationDeniedError(DestinationError):
+    """A destination did not accept the credentials."""
+
+    hint = "See the key, its secret and its rights on the bucket; then abops backup init again."
+
+
+class DestinationClockError(DestinationError):
+    """The clock differs too much from the destination's."""
+
+    hint = "Set this machine's clock: signatures are accepted within five minutes."
+
+
+class BucketMissingError(DestinationError):
+    """The bucket or container of a destination is not there."""
+
+    hint = "Make it at the provider, or let abops backup init do it: --make-buckets."
+
+
+class PassphraseError(DestinationError):
+    """The passphrase is not the one that a destination's copies are encrypted with."""
+
+    hint = "Bring back the right one from the configuration bundle (abops backup config restore)."
+
+
+class DiskFullError(DestinationError):
+    """There is no space left."""
+
+    hint = "Make space on the volume that the message names; the next run resumes this one."
+
+
+class LockedError(DestinationError):
+    """Another run of the engine has this destination in hand."""
+
+    hint = "Wait for its end: abops backup status shows it."
+
+
+class ArchivingError(DestinationError):
+    """The write-ahead log does not leave the database as a backup needs it."""
+
+    hint = "abops backup init --configure sets it; abops backup doctor shows what is missing."
+
+
+class EngineInterruptedError(DestinationError):
+    """A run was ended from outside."""
+
+    hint = "The next run resumes it: what was copied is not copied again."
+
+
+_CERTIFICATE: Final = re.compile(r"certificate|TLS error|SSL error|unable to verify", re.IGNORECASE)
+_AWAY: Final = re.compile(
+    r"unable to connect|timeout|timed out|unexpected eof|connection (?:refused|reset)"
+    r"|unable to get address|no answer within|HostConnectError|unreachable",
+    re.IGNORECASE,
+)
+_DENIED: Final = re.compile(
+    r"\b40[13] \((?:Forbidden|Unauthorized)|AccessDenied|AuthenticationFailed"
+    r"|SignatureDoesNotMatch|InvalidAccessKeyId|Server failed to authenticate",
+    re.IGNORECASE,
+)
+_SKEW: Final = re.compile(r"RequestTimeTooSkewed|difference between the request time")
+_NO_BUCKET: Final = re.compile(
+    r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE
+)
+_PASSPHRASE: Final = re.compile(
+    r"cipher header invalid|unable to flush|unable to decrypt|bad decrypt|wrong final block"
+    r"|CryptoError",
+    re.IGNORECASE,
+)
+
+
+def explain(destination: Destination, what: str, answer: Answer) -> DestinationError:
+    """Return what the answer of a failed call means."""
+    code, text = answer.fault
+    return meaning(destination, what, code, f"{text}\n{answer.errors}")
+
+
+def meaning(destination: Destination, what: str, code: int, text: str) -> DestinationError:
+    """Return what an error of the engine means: its number, else its words."""
+    first = text.strip().partition("\n")[0][:_SHOWN]
+    where = f"{destination.name}: {what}"
+    error, told = _kind(code, text)
+    if told:
+        return error(f"{where}: {told}")
+    return error(f"{where}: {first or f'ended with {code}'}")
+
+
+def _kind(code: int, text: str) -> tuple[type[DestinationError], str]:
+    for pattern, error, told in _BY_WORDS:
+        if pattern.search(text):
+            return error, told
+    return _BY_CODE.get(code, (DestinationError, ""))
+
+
+_BY_WORDS: Final = (
+    (_SKEW, DestinationClockError, "this machine's clock is more than 5 min from the store's"),
+    (_NO_BUCKET, BucketMissingError, "its bucket is not there"),
+    (_DENIED, DestinationDeniedError, "the credentials were not accepted"),
+    (_PASSPHRASE, PassphraseError, "the passphrase does not open what is there"),
+    (_CERTIFICATE, DestinationCertificateError, ""),
+    (re.compile(r"No space left|ENOSPC|InsufficientStorage"), DiskFullError, ""),
+    (_AWAY, DestinationUnreachableError, "it did not answer"),
+)
+_BY_CODE: Final[dict[int, tuple[type[DestinationError], str]]] = {
+    _CRYPTO: (PassphraseError, "the passphrase does not open what is there"),
+    _LOCK: (LockedError, "another run has it in hand"),
+    _NO_SPACE: (DiskFullError, ""),
+    _TERMINATED: (EngineInterruptedError, "it was ended from outside"),
+    _ARCHIVE_COMMAND: (ArchivingError, "archive_command does not name pgbackrest"),
+    _ARCHIVE_MODE: (ArchivingError, "archive_mode is off"),
+    _ARCHIVE_TIMEOUT: (ArchivingError, "the log that the backup needs did not arrive in time"),
+}

@@ -1,0 +1,14 @@
+"""Backups of the database: make, keep, judge, restore. Each command is a module of this package."""
+
+import click
+
+from abops.entry.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "init": "Begin to protect a database: configurations, stanzas, what PostgreSQL must be told.",
+}
+
+
+@click.group(cls=LazyGroup, package=__name__, members=COMMANDS)
+def group() -> None:
+    """Backups of the database that are known to restore."""
