@@ -2,7 +2,7 @@
 
 from abops.alerts.ingest.callbacks import Via
 from abops.alerts.model import Actor, IncidentSummary
-from abops.alerts.service.incidents import Incidents
+from abops.alerts.service import orders
 from abops.alerts.service.vault import Vault
 from abops.alerts.store import incidents as rows
 from abops.alerts.store import people, responses
@@ -14,7 +14,6 @@ class Acting:
     """The part of the alert service that people's actions go through."""
 
     _vault: Vault
-    _incidents: Incidents
 
     @property
     def instance(self) -> int:
@@ -24,7 +23,7 @@ class Acting:
     async def resolve(self, number: int, *, by: str, via: str = "api") -> IncidentSummary:
         """Record that it is over and tell the channels."""
         actor = Actor(by, via)
-        await self._vault.write(lambda u: self._incidents.actions.resolve(u, number, actor))
+        await self._vault.order(orders.RESOLVE, number, actor)
         return await self._vault.summary(number)
 
     async def assign(
@@ -32,13 +31,13 @@ class Acting:
     ) -> IncidentSummary:
         """Record whose it is; an empty owner makes it nobody's."""
         actor = Actor(by, via)
-        await self._vault.write(lambda u: self._incidents.actions.assign(u, number, owner, actor))
+        await self._vault.order(orders.ASSIGN, number, owner, actor)
         return await self._vault.summary(number)
 
     async def note(self, number: int, text: str, *, by: str, via: str = "api") -> IncidentSummary:
         """Add a line to its timeline."""
         actor = Actor(by, via)
-        await self._vault.write(lambda u: self._incidents.actions.note(u, number, text, actor))
+        await self._vault.order(orders.NOTE, number, text, actor)
         return await self._vault.summary(number)
 
     async def noise(
@@ -46,9 +45,7 @@ class Acting:
     ) -> IncidentSummary:
         """Record whether anybody had to act."""
         actor = Actor(by, via)
-        await self._vault.write(
-            lambda u: self._incidents.actions.noise(u, number, actor, noise=noise)
-        )
+        await self._vault.order(orders.NOISE, number, actor, noise)
         return await self._vault.summary(number)
 
     async def linked(self, via: Via, account: str) -> Linked | None:
@@ -60,7 +57,8 @@ class Acting:
         await self._vault.write(
             lambda u: rows.record_audit(
                 u.connection, actor, at=u.now, action=action, subject=subject
-            )
+            ),
+            anywhere=True,
         )
 
     async def statistics(self, since: float, until: float) -> tuple[SeverityCount, ...]:

@@ -21,7 +21,11 @@ _NAME: Final = "expiry"
 
 
 class Expiry:
-    """Knows when alerts end by themselves; only the event loop changes it."""
+    """Knows when alerts end by themselves.
+
+    Each change is one operation on a dict, so that the event loop and the writer's thread, which
+    brings what other replicas heard, may both make them.
+    """
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
@@ -35,15 +39,22 @@ class Expiry:
 
     def said(self, events: Iterable[AlertEvent], due: Mapping[str, float]) -> bool:
         """Note what a source said, and when its alerts end; return whether one is new."""
+        return self._note(said_of(events, due))
+
+    def take(self, unit: Unit, said: Iterable[tuple[str, float | None]]) -> None:
+        """Note what another replica heard, and write it; called in the writer's thread."""
+        if self._note(said):
+            self.keep(unit, at_once=True)
+
+    def _note(self, said: Iterable[tuple[str, float | None]]) -> bool:
         new = False
-        for event in events:
-            name = event.fingerprint
-            if event.status == "resolved":
+        for name, at in said:
+            if at is None:
                 self._changed |= self._due.pop(name, None) is not None
                 continue
             new |= name not in self._due
-            self._changed |= self._due.get(name) != due.get(name, NEVER)
-            self._due[name] = due.get(name, NEVER)
+            self._changed |= self._due.get(name) != at
+            self._due[name] = at
         return new
 
     def known(self) -> set[str]:
@@ -52,13 +63,13 @@ class Expiry:
 
     def past(self, now: float) -> list[str]:
         """Return the alerts whose time has come."""
-        return [name for name, at in self._due.items() if NEVER < at <= now]
+        return [name for name, at in self._due.copy().items() if NEVER < at <= now]
 
     def end(self, past: Iterable[str], firing: Mapping[str, float], now: float) -> list[AlertEvent]:
         """Return the end of these alerts, but of those that were repeated meanwhile."""
         over = [name for name in past if NEVER < self._due.get(name, NEVER) <= now]
         for name in over:
-            del self._due[name]
+            self._due.pop(name, None)
             self._changed = True
         return [
             vanished(name, moment(firing[name]), moment(now)) for name in over if name in firing
@@ -70,3 +81,13 @@ class Expiry:
             self._changed, self._kept_at = False, unit.now
             content: dict[str, object] = dict(self._due.copy())
             learned.keep(unit.connection, _NAME, content, at=unit.now)
+
+
+def said_of(
+    events: Iterable[AlertEvent], due: Mapping[str, float]
+) -> list[tuple[str, float | None]]:
+    """Return which alerts a source spoke of, and when each ends by itself. None: it is over."""
+    return [
+        (e.fingerprint, None if e.status == "resolved" else due.get(e.fingerprint, NEVER))
+        for e in events
+    ]

@@ -1,14 +1,15 @@
 """Taking in alerts and changes: decoded, committed, and only then answered."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from abops.alerts.ingest.changes import Change, decode_changes
 from abops.alerts.ingest.sources import Source, decode_from
 from abops.alerts.ingest.webhook import MalformedBodyError
-from abops.alerts.model import IngestResult, ServiceConfig
-from abops.alerts.service.expiry import Expiry
+from abops.alerts.model import AlertEvent, IngestResult, ServiceConfig
+from abops.alerts.service import orders
+from abops.alerts.service.expiry import Expiry, said_of
 from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.vault import OverloadedError, Vault
 from abops.alerts.store import changes
@@ -50,8 +51,8 @@ class Intake:
         except (OverloadedError, StoreUnavailableError):
             self._count(source, "refused", total)
             raise
-        if source != "alertmanager" and self._expiry.said(decoded.events, decoded.due):
-            await self._vault.write(lambda unit: self._expiry.keep(unit, at_once=True))
+        if source != "alertmanager" and decoded.events:
+            await self._remember(decoded.events, decoded.due)
         self._count(source, "accepted", accepted)
         self._count(source, "duplicate", total - accepted)
         self._count(source, "rejected", len(rejected))
@@ -59,11 +60,20 @@ class Intake:
             self._compare_now.set()
         return IngestResult(accepted, total - accepted, len(rejected))
 
+    async def _remember(self, events: Sequence[AlertEvent], due: Mapping[str, float]) -> None:
+        """Note when these alerts end by themselves, where that is watched."""
+        if not self._vault.leads:
+            await self._vault.order(orders.SAID, said_of(events, due))
+        elif self._expiry.said(events, due):
+            await self._vault.write(lambda unit: self._expiry.keep(unit, at_once=True))
+
     async def record_changes(self, body: bytes) -> IngestResult:
         """Keep what was changed, once each; raises MalformedBodyError."""
         found = decode_changes(body, self.clock.now())
         rows = [_row(key, at, change) for key, at, change in found]
-        added = await self._vault.write(lambda unit: changes.add(unit.connection, rows))
+        added = await self._vault.write(
+            lambda unit: changes.add(unit.connection, rows), anywhere=True
+        )
         return IngestResult(added, len(rows) - added, 0)
 
     async def changes(
@@ -81,7 +91,8 @@ class Intake:
         await self._vault.write(
             lambda unit: keep_rejected(
                 unit.connection, [(error.position, str(error), content)], at=unit.now, source=source
-            )
+            ),
+            anywhere=True,
         )
 
     def _count(self, source: Source, result: str, amount: int) -> None:

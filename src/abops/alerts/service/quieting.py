@@ -4,7 +4,7 @@ import msgspec
 
 from abops.alerts.model import Actor
 from abops.alerts.route.window import Schedule
-from abops.alerts.service.incidents import Incidents
+from abops.alerts.service import orders
 from abops.alerts.service.vault import Vault
 from abops.alerts.store import duty as rows
 from abops.alerts.store.duty import PageRow, SilenceRow
@@ -15,7 +15,6 @@ class Quieting:
     """The part of the alert service that keeps silences and windows."""
 
     _vault: Vault
-    _incidents: Incidents
     clock: Clock
 
     async def silence(  # noqa: PLR0913 - what a silence consists of
@@ -36,13 +35,11 @@ class Quieting:
         row = SilenceRow(
             0, matchers, reason, now if starts_at is None else starts_at, ends_at, now, by
         )
-        hush, actor = self._incidents.duty.hush, Actor(by, via)
-        return await self._vault.write(lambda unit: hush.silence(unit, row, actor))
+        return await self._vault.order(orders.SILENCE, row, Actor(by, via))
 
     async def unsilence(self, number: int, *, by: str, via: str = "api") -> None:
         """End a silence now; raises SilenceUnknownError."""
-        hush, actor = self._incidents.duty.hush, Actor(by, via)
-        await self._vault.write(lambda unit: hush.end(unit, "silence", number, actor))
+        await self._vault.order(orders.END_QUIET, "silence", number, Actor(by, via))
 
     async def silences(self) -> tuple[SilenceRow, ...]:
         """Return the silences that have not ended."""
@@ -70,13 +67,11 @@ class Quieting:
         start = starts_at if schedule or starts_at is not None else now
         end = None if schedule else ends_at
         row = SilenceRow(0, matchers, reason, start, end, now, by, name, text)
-        hush, actor = self._incidents.duty.hush, Actor(by, via)
-        return await self._vault.write(lambda unit: hush.window(unit, row, actor))
+        return await self._vault.order(orders.WINDOW, row, Actor(by, via))
 
     async def end_window(self, number: int, *, by: str, via: str = "api") -> None:
         """End a window, and all its repetitions, now; raises SilenceUnknownError."""
-        hush, actor = self._incidents.duty.hush, Actor(by, via)
-        await self._vault.write(lambda unit: hush.end(unit, "window", number, actor))
+        await self._vault.order(orders.END_QUIET, "window", number, Actor(by, via))
 
     async def windows(self) -> tuple[SilenceRow, ...]:
         """Return the windows that are open or may yet open."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from abops.alerts.model import Actor, IncidentSummary
-from abops.alerts.service.incidents import Incidents
+from abops.alerts.service import orders
 from abops.alerts.service.vault import Vault
 
 
@@ -11,17 +11,13 @@ class Regrouping:
     """The part of the alert service through which people correct what was grouped."""
 
     _vault: Vault
-    _incidents: Incidents
 
     async def merge(self, number: int, into: int, *, by: str, via: str = "api") -> IncidentSummary:
         """Make one incident part of another and return that one.
 
         Raises IncidentUnknownError, IncidentResolvedError, RegroupError.
         """
-        actor = Actor(by, via)
-        await self._vault.write(
-            lambda unit: self._incidents.regroup.by_hand(unit, number, into, actor)
-        )
+        await self._vault.order(orders.MERGE, number, into, Actor(by, via))
         return await self._vault.summary(into)
 
     async def split(
@@ -31,8 +27,5 @@ class Regrouping:
 
         Raises IncidentUnknownError, IncidentResolvedError, RegroupError.
         """
-        actor = Actor(by, via)
-        new = await self._vault.write(
-            lambda unit: self._incidents.regroup.split(unit, number, fingerprints, actor)
-        )
+        new = await self._vault.order(orders.SPLIT, number, tuple(fingerprints), Actor(by, via))
         return await self._vault.summary(new)

@@ -5,7 +5,7 @@ delivery follow. Whatever dies in between is picked up again from the store.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -21,6 +21,7 @@ from abops.alerts.model import (
     ServiceEvent,
     Storm,
 )
+from abops.alerts.service import orders
 from abops.alerts.service.acting import Acting
 from abops.alerts.service.causes import Causes
 from abops.alerts.service.deliver import Delivery
@@ -30,6 +31,7 @@ from abops.alerts.service.expiry import Expiry
 from abops.alerts.service.figures import Figures
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.intake import Intake
+from abops.alerts.service.leading import Leading
 from abops.alerts.service.letters import Letters
 from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.quieting import Quieting
@@ -41,6 +43,7 @@ from abops.alerts.service.watch import deadman, gone_there, missing_here, vanish
 from abops.alerts.store import incidents as rows
 from abops.alerts.store import outbox, reading
 from abops.alerts.store import storms as storm_rows
+from abops.alerts.store.place import FILE, Place
 from abops.alerts.store.writer import Unit
 from abops.clients.alertmanager import Alertmanager
 from abops.kernel.clock import Clock, SystemClock, moment
@@ -56,21 +59,26 @@ _SUBSCRIBER_LAG: Final = 1_000
 class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
     """Takes alerts, keeps incidents, tells people."""
 
-    def __init__(self, config: ServiceConfig, clock: Clock | None = None) -> None:
+    def __init__(
+        self, config: ServiceConfig, clock: Clock | None = None, *, place: Place | None = None
+    ) -> None:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self._metrics = Metrics(tuple(config.routing.channels))
         self._incidents = Incidents(config)
-        self._vault = Vault(
-            config.data_dir, config.settings, self._incidents, self.clock, self._announce
-        )
-        self._delivery = Delivery(config, self._vault, self._incidents, self._metrics, self.clock)
         self._expiry = Expiry()
-        causes, scoring = self._enduring("causes"), self._enduring("scoring")
-        self._causes = Causes(config, self._vault, self._incidents, self.clock, causes)
-        self._scoring = Scoring(config, self._vault, self._incidents, scoring, self.clock)
-        self._letters = Letters(config, self._vault, self.clock, self.weekly)
-        self._upkeep = Upkeep(config, self._vault, self._metrics, self.clock)
+        self._leading = Leading(self._begin, self._end)
+        self._vault = Vault(
+            place or Place(config.data_dir / FILE),
+            config.settings,
+            self._incidents,
+            self._expiry,
+            self.clock,
+            announce=self._announce,
+            hear=self._publish,
+            lead=self._leading.turn,
+        )
+        self._hire()
         self._subscribers: set[asyncio.Queue[ServiceEvent]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -79,13 +87,36 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         self._missing: dict[str, float] = {}
         self._compare_now = asyncio.Event()
 
+    def _hire(self) -> None:
+        """Make the workers that only the leading replica has."""
+        config = self.config
+        self._delivery = Delivery(config, self._vault, self._incidents, self._metrics, self.clock)
+        causes, scoring = self._enduring("causes"), self._enduring("scoring")
+        self._causes = Causes(config, self._vault, self._incidents, self.clock, causes)
+        self._scoring = Scoring(config, self._vault, self._incidents, scoring, self.clock)
+        self._letters = Letters(config, self._vault, self.clock, self.weekly)
+        self._upkeep = Upkeep(config, self._vault, self._metrics, self.clock)
+
     async def start(self) -> None:
-        """Open the store, rebuild the state, start the workers."""
+        """Open the store and take alerts; rebuild the state and start the workers, if it leads."""
         self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self._vault.open)
-        self._metrics.duplicate_pages.inc(self._vault.pages_in_doubt)
-        await self._vault.read(self._expiry.load)
+        await asyncio.to_thread(self._vault.open, self._loop)
+        if self._vault.place.shared:
+            self._leading.start()
+        else:
+            await self._vault.read(self._expiry.load)
+            await self._leading.begin(self._vault.pages_in_doubt)
+
+    async def stop(self) -> None:
+        """Finish what is being written and stop the workers."""
+        await self._leading.stop()
+        await asyncio.to_thread(self._vault.close)
+
+    async def _begin(self, in_doubt: int) -> None:
+        self._metrics.duplicate_pages.inc(in_doubt)
         self._heard_at = self._now()  # silence counts from here, not from before a pause
+        self._silent_since = None
+        self._missing = {}
         self._delivery.start()
         self._tasks = [
             asyncio.create_task(self._every(TICK_S, self._tick)),
@@ -102,26 +133,27 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         if self.config.alertmanager_url is not None:
             self._tasks.append(asyncio.create_task(self._reconcile(self.config.alertmanager_url)))
 
-    async def stop(self) -> None:
-        """Finish what is being written and stop the workers."""
+    async def _end(self) -> None:
         await end_tasks(self._tasks)
         await self._scoring.close()
         await self._delivery.stop()
-        await asyncio.to_thread(self._vault.close)
+        self._hire()  # should it lead once more, it begins with new ones
 
     async def heartbeat(self, body: bytes) -> None:
         """Note that the Watchdog alert arrived."""
         del body  # that it came is what it says
+        await self._vault.write(
+            lambda u: rows.record_heartbeat(u.connection, source=SOURCE, at=u.now), anywhere=True
+        )
+        if self._vault.leads:
+            await self._alive()
+
+    async def _alive(self) -> None:
         now = self.clock.now()
         self._heard_at = now.timestamp()
         self._silent_since = None
         back = deadman(self.config.env, since=now, ended=now)
-
-        def note(unit: Unit) -> bool:
-            rows.record_heartbeat(unit.connection, source=SOURCE, at=unit.now)
-            return back.fingerprint in self._incidents.firing()
-
-        if await self._vault.write(note):
+        if back.fingerprint in await self._vault.write(lambda _unit: self._incidents.firing()):
             await self._vault.store([back])
 
     async def incidents(
@@ -143,7 +175,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
     async def ack(self, number: int, *, by: str, via: str = "api") -> IncidentSummary:
         """Record that `by` takes care of it and tell the channels. Twice changes nothing."""
         actor = Actor(by, via)
-        changed = await self._vault.write(lambda unit: self._incidents.ack(unit, number, actor))
+        changed = await self._vault.order(orders.ACK, number, actor)
         summary = await self._vault.summary(number)
         if changed and summary.acked_at is not None:
             self._metrics.acknowledged(summary.acked_at - summary.opened_at)
@@ -152,7 +184,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
     async def unack(self, number: int, *, by: str, via: str = "api") -> IncidentSummary:
         """Record that nobody takes care of it any more and tell who knew of the ack."""
         actor = Actor(by, via)
-        await self._vault.write(lambda unit: self._incidents.unack(unit, number, actor))
+        await self._vault.order(orders.UNACK, number, actor)
         return await self._vault.summary(number)
 
     async def train(self) -> Trained:
@@ -176,14 +208,18 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
 
     async def metrics(self) -> bytes:
         """Return the metrics in Prometheus' text format."""
-        opened, waiting = await self._vault.read(
-            lambda c: (reading.open_by_severity(c), outbox.oldest_by_severity(c))
+        opened, waiting, heard_at = await self._vault.read(
+            lambda c: (
+                reading.open_by_severity(c),
+                outbox.oldest_by_severity(c),
+                reading.heartbeat_at(c, SOURCE) if self._vault.place.shared else None,
+            )
         )
         now = self._now()
         return self._metrics.text(
             open_incidents=opened,
             oldest_s={severity: max(now - since, 0.0) for severity, since in waiting.items()},
-            heartbeat_age_s=now - self._heard_at,
+            heartbeat_age_s=now - max(self._heard_at, heard_at or 0.0),
         )
 
     def readiness(self) -> Readiness:
@@ -202,6 +238,9 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         for event in events:
             self._causes.hear(event)
             self._scoring.hear(event)
+        self._publish(events)
+
+    def _publish(self, events: Sequence[ServiceEvent]) -> None:
         for queue in self._subscribers:
             for event in events:
                 if queue.full():  # a reader this slow reads the list again anyway
@@ -221,11 +260,20 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         if past := self._expiry.past(self._now()):
             firing = await self._vault.write(lambda _unit: self._incidents.firing())
             await self._vault.store(self._expiry.end(past, firing, self._now()))
+        await self._hear_others()
         now = self.clock.now()
         silence = now.timestamp() - self._heard_at
         if silence > self.config.settings.heartbeat_timeout_s and self._silent_since is None:
             self._silent_since = now
             await self._vault.store([deadman(self.config.env, since=now)])
+
+    async def _hear_others(self) -> None:
+        """See whether the Watchdog alert arrived at another replica."""
+        if not self._vault.place.shared:
+            return
+        at = await self._vault.read(lambda c: reading.heartbeat_at(c, SOURCE))
+        if at is not None and at > self._heard_at:
+            await self._alive()
 
     def _look_at_clocks(self, unit: Unit) -> None:
         self._incidents.storms.tick(unit)

@@ -4,26 +4,31 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from abops.alerts.model import AlertEvent, IncidentDetail, IncidentSummary, ServiceSettings
+from abops.alerts.model import (
+    AlertEvent,
+    IncidentDetail,
+    IncidentSummary,
+    ServiceEvent,
+    ServiceSettings,
+)
+from abops.alerts.service.asking import Asking
+from abops.alerts.service.expiry import Expiry
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.memory import IncidentUnknownError
+from abops.alerts.service.orders import Order, Orders, refusal_of
 from abops.alerts.store import outbox, reading
-from abops.alerts.store.database import (
-    Connection,
-    StoreUnavailableError,
-    migrate,
-    open_readers,
-    open_writer,
-)
+from abops.alerts.store.database import Connection, StoreUnavailableError, answering, migrate
 from abops.alerts.store.meta import ensure_instance
-from abops.alerts.store.writer import Unit, Writer
+from abops.alerts.store.notices import Listener, Notice
+from abops.alerts.store.place import FILE, Place
+from abops.alerts.store.sharing import Sharing
+from abops.alerts.store.writer import NotLeadingError, Unit, Writer
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 
-FILE: Final = "alerts.db"
+__all__ = ["FILE", "OverloadedError", "Vault"]
 COMMIT_TIMEOUT_S: Final = 5.0
 """Seconds after which a sender is told to come back, though its alerts may yet be stored."""
 _READERS: Final = 3
@@ -40,40 +45,94 @@ class OverloadedError(OpsError):
 class Vault:
     """What the coroutines of the service know of the store."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made in one place, from its parent's parts
         self,
-        folder: Path,
+        place: Place,
         settings: ServiceSettings,
         incidents: Incidents,
+        expiry: Expiry,
         clock: Clock,
+        *,
         announce: Callable[[Unit], None],
+        hear: Callable[[Sequence[ServiceEvent]], None],
+        lead: Callable[[bool, int], None],
     ) -> None:
-        self._path = folder / FILE
+        """Describe it; `open` opens it.
+
+        `announce` is called in the writer's thread after each commit, `hear` in the event loop
+        when another replica has changed incidents. Where the store is shared, `lead` is called in
+        the event loop with whether this replica leads now, and how many pages its predecessor
+        may have sent without noting it.
+        """
+        self.place = place
         self._settings = settings
         self._clock = clock
         self._state = incidents
+        self._expiry = expiry
+        self._orders = Orders(incidents, expiry)
         self._announce = announce
+        self._hear = hear
+        self._lead = lead
         self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="alert-reader")
+        self._listener: Listener | None = None
+        self._asking: Asking | None = None
+        self.replica = secrets.token_hex(8)
         self.instance = 0
         """Sets this store's incidents apart from any other's."""
         self.pages_in_doubt = 0
         """Pages that were being sent when the service died."""
 
-    def open(self) -> None:
+    @property
+    def leads(self) -> bool:
+        """Whether this process has the state; always, unless replicas share the store."""
+        return self._writer.leads
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open the store, bring its schema up, read the state, begin to write."""
-        engine = open_writer(self._path)
-        migrate(engine)
-        with engine.begin() as connection:
+        self._engine = self.place.open_writer()
+        migrate(self._engine)
+        with answering(), self._engine.begin() as connection:
             self.instance = ensure_instance(connection, secrets.randbits(32))
-            now = self._clock.now().timestamp()
-            self.pages_in_doubt = outbox.take_back(connection, now)
-        self._readers = open_readers(self._path)
-        self._engine = engine
-        self._writer = Writer(engine, self._state, self._clock, self._announce)
+            if not self.place.shared:
+                now = self._clock.now().timestamp()
+                self.pages_in_doubt = outbox.take_back(connection, now)
+        self._readers = self.place.open_readers()
+        sharing = self._sharing(loop) if self.place.shared else None
+        self._writer = Writer(self._engine, self._state, self._clock, self._announce, sharing)
         self._writer.start()
+        if sharing is not None:
+            self._asking = Asking(self._writer, sharing.say_stored)
+            self._listen(loop)
+
+    def _sharing(self, loop: asyncio.AbstractEventLoop) -> Sharing:
+        def lead(leads: bool, in_doubt: int) -> None:  # noqa: FBT001 - which of two
+            loop.call_soon_threadsafe(self._lead, leads, in_doubt)
+
+        return Sharing(
+            self.replica,
+            self._clock,
+            prepare=self._expiry.load,
+            carry_out=self._orders.carry_out,
+            failure_of=refusal_of,
+            changed=lead,
+        )
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        def hear(notice: Notice) -> None:
+            if notice.work:
+                self._writer.look()
+            if notice.answered and self._asking:
+                loop.call_soon_threadsafe(self._asking.answered, notice.answered)
+            if notice.events:
+                loop.call_soon_threadsafe(self._hear, notice.events)
+
+        self._listener = Listener(self.place.address, self.replica, hear, self._writer.look)
+        self._listener.start()
 
     def close(self) -> None:
         """Write what is queued and close the files."""
+        if self._listener is not None:
+            self._listener.stop()
         self._writer.stop()
         self._threads.shutdown(wait=True)
         self._readers.dispose()
@@ -97,15 +156,33 @@ class Vault:
             future.add_done_callback(_let_go)
             raise OverloadedError("the store did not commit in time") from error
 
-    async def write(self, work: Callable[[Unit], _T]) -> _T:
-        """Run `work` in the next transaction."""
-        return await asyncio.wrap_future(self._writer.do(work))
+    async def write(self, work: Callable[[Unit], _T], *, anywhere: bool = False) -> _T:
+        """Run `work` in the next transaction.
+
+        Without `anywhere` it needs the state in memory, and is refused where another replica
+        leads; what people ask for goes through `order`.
+        """
+        try:
+            return await asyncio.wrap_future(self._writer.do(work, anywhere=anywhere))
+        except NotLeadingError as error:
+            raise StoreUnavailableError(str(error), hint=error.hint) from error
+
+    async def order(self, order: Order[_T], *given: Any) -> _T:  # noqa: ANN401 - the order's
+        """Have something done by the replica that leads, and return what came of it."""
+        if self._asking is None or self.leads:
+            work = self._writer.do(lambda unit: self._orders.do(unit, order, *given))
+            try:
+                return await asyncio.wrap_future(work)
+            except NotLeadingError:
+                if self._asking is None:
+                    raise
+        return await self._asking.ask(order, *given)
 
     async def read(self, query: Callable[[Connection], _T]) -> _T:
         """Run a query on what is committed."""
 
         def run() -> _T:
-            with self._readers.connect() as connection:
+            with answering(), self._readers.connect() as connection:
                 return query(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
@@ -138,7 +215,7 @@ class Vault:
     async def probe(self) -> None:
         """Try to write, so that a store that is well again is noticed."""
         try:
-            await self.write(lambda _unit: None)
+            await self.write(lambda _unit: None, anywhere=True)
         except StoreUnavailableError:
             return
 

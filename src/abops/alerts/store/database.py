@@ -5,12 +5,13 @@ a power cut, one connection that writes, and any number that only read.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from abops.alerts.store.dialect import is_postgres
 from abops.alerts.store.postgres import MIGRATION_LOCK
@@ -56,6 +57,17 @@ def migrate(engine: Engine) -> None:
         name = engine.url.database or "PostgreSQL"
         raise StoreUnavailableError(
             f"{name} cannot be used as the alert store: {reason_of(error)}"
+        ) from error
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn a database that does not answer into a StoreUnavailableError."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailableError(
+            f"the alert store does not answer: {reason_of(error)}"
         ) from error
 
 

@@ -28,14 +28,23 @@ class NobodyCanTellError(Exception):
 class Sharing:
     """The lead, and what is said to the other replicas in the transactions that concern them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made in one place, from its parent's parts
         self,
         replica: str,
+        clock: Clock,
+        *,
+        prepare: Callable[[Connection], None],
         carry_out: Callable[[Unit, str, str], Answer],
         failure_of: Callable[[Exception], str],
         changed: Callable[[bool, int], None],
-        clock: Clock,
     ) -> None:
+        """Take part under a name of one's own.
+
+        `prepare` reads what the leading replica has besides the state; `carry_out` does what
+        another replica asks for; `changed` hears whether this one leads, and how many pages its
+        predecessor may have sent without noting it. All are called in the writer's thread.
+        """
+        self._prepare = prepare
         self._replica = replica
         self._carry_out = carry_out
         self._failure_of = failure_of
@@ -67,6 +76,7 @@ class Sharing:
         """
         if not self._seat.take(connection):
             return None
+        self._prepare(connection)
         return outbox.take_back(connection, now)
 
     def accede(self, in_doubt: int) -> None:
