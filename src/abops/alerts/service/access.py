@@ -13,11 +13,11 @@ from abops.alerts.access import secret as secrets
 from abops.alerts.access.person import Caller, Person
 from abops.alerts.access.roles import ROLES, SCOPES
 from abops.alerts.model import Actor
-from abops.alerts.service.vault import FILE
 from abops.alerts.store import access as rows
 from abops.alerts.store.database import Connection
 from abops.alerts.store.incidents import record_audit
 from abops.alerts.store.ledger import Ledger
+from abops.alerts.store.place import FILE, Place
 from abops.kernel.clock import Clock, SystemClock
 from abops.kernel.errors import OpsError, UsageError
 from abops.kernel.files import write_atomic
@@ -76,11 +76,13 @@ class Signed(NamedTuple):
 class Access:
     """Who may do what, on disk."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock | None = None, *, place: Place | None = None
+    ) -> None:
         self.folder = folder
         self._clock = clock or SystemClock()
         self._noted: dict[str, float] = {}
-        self._ledger = Ledger(folder / FILE)
+        self._ledger = Ledger(place or Place(folder / FILE))
         self._read = self._ledger.read
         self._write = self._ledger.write
 

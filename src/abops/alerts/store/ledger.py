@@ -1,33 +1,28 @@
 """The store as access sees it: transactions of its own, beside the writer of alerts."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from abops.alerts.store.database import (
-    StoreUnavailableError,
-    migrate,
-    open_readers,
-    open_writer,
-)
+from abops.alerts.store.database import StoreUnavailableError, migrate, reason_of
+from abops.alerts.store.place import Place
 
 _T = TypeVar("_T")
 
 
 class Ledger:
-    """A few transactions an hour; SQLite makes them wait for the alerts' and the other way."""
+    """A few transactions an hour, one after the other; in SQLite the alerts' wait for them too."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, place: Place) -> None:
+        self._place = place
 
     def open(self) -> None:
         """Open the store; the schema is brought up when it is old or not there."""
-        self._writer = open_writer(self._path)
+        self._writer = self._place.open_ledger()
         migrate(self._writer)
-        self._readers = open_readers(self._path)
+        self._readers = self._place.open_readers()
 
     def close(self) -> None:
         """Close the files."""
@@ -52,4 +47,4 @@ class Ledger:
 
 
 def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
-    return StoreUnavailableError(str(getattr(error, "orig", error)))
+    return StoreUnavailableError(reason_of(error))

@@ -17,6 +17,7 @@ from abops.kernel.errors import OpsError, UsageError
 
 FILE: Final = "alerts.db"
 VARIABLE: Final = "ABOPS_ALERTS_STORE"
+FILE_VARIABLE: Final = "ABOPS_ALERTS_STORE_FILE"
 SCHEMES: Final = ("postgresql", "postgres")
 
 
@@ -78,11 +79,11 @@ def place_of(folder: Path, *, given: str | None = None, file: Path | None = None
         raise SecretInArgumentsError
     if given is not None and "password" in parse_qs(urlsplit(given).query):
         raise SecretInArgumentsError
-    address = given
+    if file is None and given is None and (named := os.environ.get(FILE_VARIABLE)):
+        file = Path(named)
+    address = given or os.environ.get(VARIABLE, "").strip()
     if file is not None:
         address = _read(file)
-    if address is None:
-        address = os.environ.get(VARIABLE, "").strip()
     if not address:
         return Place(folder / FILE)
     if urlsplit(address).scheme not in SCHEMES:

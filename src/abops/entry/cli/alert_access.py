@@ -43,13 +43,14 @@ class DataMissingError(UsageError):
 @contextmanager
 def _opened(folder: Path | None) -> Iterator["Access"]:
     from abops.alerts.service.access import Access
-    from abops.alerts.service.vault import FILE
+    from abops.alerts.store.place import place_of
     from abops.stack.layout import find_layout
 
     folder = folder or find_layout().data / "alerts"
-    if not (folder / FILE).is_file():
-        raise DataMissingError(f"there is no {folder / FILE}")
-    access = Access(folder)
+    place = place_of(folder)
+    if not place.exists:
+        raise DataMissingError(f"there is no {place.path}")
+    access = Access(folder, place=place)
     access.open()
     try:
         yield access

@@ -13,6 +13,7 @@ from abops.entry.cli.alert_duty import maintenance, silence
 from abops.entry.cli.alert_learning import fatigue, train
 from abops.entry.cli.alert_regroup import merge, split
 from abops.entry.cli.alert_simulate import simulate
+from abops.entry.cli.alert_store import store_options
 from abops.entry.cli.local import alerts_api, service_option
 from abops.entry.cli.output import output_option, show
 
@@ -54,6 +55,7 @@ group.add_command(train)
 @click.option(
     "--data-dir", type=click.Path(path_type=Path), required=True, help="Folder of the database."
 )
+@store_options
 @click.option(
     "--secrets-dir", type=click.Path(path_type=Path), help="Folder of tokens and keys, one a file."
 )

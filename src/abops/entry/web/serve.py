@@ -14,6 +14,7 @@ from abops.alerts.rootcause.live import platform_edges
 from abops.alerts.route.from_inventory import routing_of
 from abops.alerts.service import AlertService
 from abops.alerts.service.access import Access
+from abops.alerts.store.place import place_of
 from abops.entry.web.app import create_app
 from abops.entry.web.observe import Sources
 from abops.inventory.load import load_inventory
@@ -54,6 +55,8 @@ class Options(msgspec.Struct, frozen=True):
     telegram: str = "webhook"
     allow_unlinked: bool | None = None
     trust_proxy: tuple[str, ...] = ()
+    store: str | None = None
+    store_file: Path | None = None
 
 
 def run(options: Options) -> None:
@@ -65,8 +68,9 @@ def run(options: Options) -> None:
         jaeger=options.jaeger,
         logs=options.logs,
     )
-    service = AlertService(config_of(options))
-    access = Access(options.data_dir)
+    place = place_of(options.data_dir, given=options.store, file=options.store_file)
+    service = AlertService(config_of(options), place=place)
+    access = Access(options.data_dir, place=place)
     _greet(access, service.config.endpoints.service_url)
     app = create_app(
         service,
