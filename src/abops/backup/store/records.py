@@ -40,8 +40,12 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     severity: Severity
     code: str
-    """What kind: checksum, missing, gap, differs, manifest, changed, page, system, label."""
+    """What kind: unreachable, unsaid, object, log, gap, differs, manifest, changed, page, ..."""
     message: str
+    subject: str = ""
+    """The object or segments that it is about; the same trouble has the same subject again."""
+    objects: int = 0
+    """How many objects are not as they should be."""
     generation: str = ""
     label: str = ""
     """The set that it spoils; empty when it is about the log or the whole destination."""
