@@ -6,7 +6,7 @@ the pages show.
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,6 +69,15 @@ class Console:
             self._server.should_exit = True
             self._thread.join(20)
             assert not self._thread.is_alive()
+
+    def ask(self, question: Callable[..., Awaitable[T]], *given: Any, **named: Any) -> T:  # noqa: ANN401 - the question's
+        """Await an answer where the application runs."""
+        assert self._loop is not None
+
+        async def call() -> T:
+            return await question(*given, **named)
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(20)
 
     def run(self, action: Callable[[], T]) -> T:
         """Run `action` where the application runs and return its result."""

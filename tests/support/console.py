@@ -30,6 +30,8 @@ from abops.alerts.model import (
 from abops.alerts.service import AlertService
 from abops.alerts.service.figures import SimilarIncident
 from abops.alerts.service.memory import IncidentUnknownError
+from abops.alerts.store.changes import StoredChange
+from abops.alerts.store.duty import SilenceRow
 from abops.kernel.clock import Clock, SystemClock
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -110,6 +112,7 @@ class MemoryService(AlertService):
         self.clock = clock or SystemClock()
         self.details = {detail.summary.number: detail for detail in details}
         self.ready = Readiness(ready=True)
+        self.changed: list[StoredChange] = []
         self._listeners: set[asyncio.Queue[ServiceEvent]] = set()
 
     async def start(self) -> None:
@@ -184,6 +187,27 @@ class MemoryService(AlertService):
         self,
         detail: IncidentDetail,  # noqa: ARG002 - the service's question
     ) -> tuple[SimilarIncident, ...]:
+        return ()
+
+    async def changes(
+        self,
+        since: float,
+        until: float,
+        *,
+        service: str = "",
+        limit: int = 100,
+    ) -> Sequence[StoredChange]:
+        found = [
+            change
+            for change in self.changed
+            if since <= change.at.timestamp() < until and service in ("", change.service)
+        ]
+        return sorted(found, key=lambda change: change.at, reverse=True)[:limit]
+
+    async def silences(self) -> tuple[SilenceRow, ...]:
+        return ()
+
+    async def windows(self) -> tuple[SilenceRow, ...]:
         return ()
 
     def put(self, detail: IncidentDetail, kind: EventKind = "opened") -> None:

@@ -25,10 +25,11 @@ from abops.alerts.service.callbacks import Callbacks
 from abops.alerts.service.polling import Polling
 from abops.entry.web.access import AccessPages
 from abops.entry.web.actions_api import actions_router
+from abops.entry.web.actor import NotLocalError
 from abops.entry.web.alerts_api import STATUS, Tokens, alerts_router
 from abops.entry.web.assets import Assets
 from abops.entry.web.callbacks import callbacks_router
-from abops.entry.web.console import NotLocalError, console_router
+from abops.entry.web.console import console_router
 from abops.entry.web.duty_api import STATUS as DUTY_STATUS
 from abops.entry.web.duty_api import duty_router
 from abops.entry.web.forms import FormTooLargeError, wants_values

@@ -22,6 +22,7 @@ from abops.alerts.ingest.callbacks import (
     Via,
     pagerduty_press,
     slack_presses,
+    slack_spoken,
     verify_pagerduty,
     verify_slack,
     verify_telegram,
@@ -136,8 +137,11 @@ class _Slack(_Provider):
 
         @router.post("/slack")
         async def slack(request: Request) -> Response:
-            """Take a button that was pressed in Slack."""
+            """Take a button that was pressed in Slack, or the command that links an account."""
             body = await self.genuine(request)
+            if (spoken := slack_spoken(body)) is not None:
+                text = await self.callbacks.hear(spoken)
+                return _json({"response_type": "ephemeral", "text": text})
             for press in slack_presses(body):
                 async with asyncio.timeout(SLACK_WITHIN_S):
                     answer = await self.callbacks.take(press)
@@ -198,4 +202,8 @@ class _Telegram(_Provider):
 
 
 def _said(text: str, status: int) -> Response:
-    return Response(_encode({"said": text}), status, media_type="application/json")
+    return _json({"said": text}, status)
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(_encode(value), status, media_type="application/json")

@@ -1,8 +1,8 @@
 """The console's pages: read incidents, acknowledge them, read runbooks.
 
 Each page is complete without JavaScript; a script only keeps it current and adds the keyboard.
-What a page shows is decided in `listing` and `story`; this module asks the service and fills
-templates.
+What a page shows is decided in `listing`, `incident_page` and `story`; this module asks the
+service and fills templates.
 """
 
 import re
@@ -11,16 +11,15 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from abops.alerts.model import Alert, IncidentDetail
 from abops.alerts.service import AlertService
-from abops.entry.web import listing, story
-from abops.entry.web.caller import caller_of, is_guarded
+from abops.entry.web import listing
+from abops.entry.web.actor import require_local, who_acts
+from abops.entry.web.caller import caller_of
 from abops.entry.web.forms import after, local_path, read_form
-from abops.entry.web.guard import is_local
+from abops.entry.web.incident_forms import add_incident_forms
+from abops.entry.web.incident_page import IncidentPage
 from abops.entry.web.pages import NAME_COOKIE, THEME_COOKIE, THEMES, Pages
-from abops.entry.web.runbooks import Runbook, Runbooks
-from abops.entry.web.topology import picture_of
-from abops.kernel.errors import OpsError
+from abops.entry.web.runbooks import Runbooks
 
 KNOWN_AT_MOST: Final = 10_000
 """Incidents that counts and filters look at; beyond it the newest resolved ones count."""
@@ -31,14 +30,16 @@ A_YEAR_S: Final = 365 * 86_400
 def console_router(service: AlertService, pages: Pages, runbooks: Runbooks) -> APIRouter:
     """Return the routes of the console."""
     router = APIRouter(include_in_schema=False)
-    _add_incidents(router, service, pages, runbooks)
+    page = IncidentPage(service, pages, runbooks)
+    _add_incidents(router, service, pages, page)
+    add_incident_forms(router, service, page)
     _add_search(router, service, pages, runbooks)
     _add_actions(router, service)
     return router
 
 
 def _add_incidents(
-    router: APIRouter, service: AlertService, pages: Pages, runbooks: Runbooks
+    router: APIRouter, service: AlertService, pages: Pages, page: IncidentPage
 ) -> None:
     @router.get("/")
     async def home() -> Response:
@@ -55,20 +56,7 @@ def _add_incidents(
 
     @router.get("/incidents/{number}")
     async def incident(request: Request, number: int) -> Response:
-        detail = await service.incident(number)
-        why = story.reason_of(detail)
-        return pages.show(
-            request,
-            "incident.html",
-            detail=detail,
-            incident=detail.summary,
-            why=why,
-            told=story.who_was_told(detail.deliveries),
-            timeline=story.with_gaps(detail.timeline),
-            runbook=_runbook(runbooks, detail, why),
-            picture=picture_of(detail, service.config.calls),
-            similar=await service.similar(detail),
-        )
+        return await page.show(request, number)
 
 
 def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks: Runbooks) -> None:
@@ -97,10 +85,10 @@ def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks
 def _add_actions(router: APIRouter, service: AlertService) -> None:
     @router.post("/incidents/{number}/ack")
     async def ack(request: Request, number: int) -> Response:
-        _require_local(request)
+        require_local(request)
         form = await read_form(request)
         name = form.get("by", "").strip()[:64]
-        by = _who(request, name)
+        by = who_acts(request, name)
         changed = await service.ack(number, by=by, via="console")
         response = after(
             request,
@@ -118,9 +106,9 @@ def _add_actions(router: APIRouter, service: AlertService) -> None:
 
     @router.post("/incidents/{number}/unack")
     async def unack(request: Request, number: int) -> Response:
-        _require_local(request)
+        require_local(request)
         form = await read_form(request)
-        by = _who(request, "")
+        by = who_acts(request)
         changed = await service.unack(number, by=by, via="console")
         return after(
             request,
@@ -135,32 +123,6 @@ def _add_actions(router: APIRouter, service: AlertService) -> None:
         if form.get("theme") in THEMES:
             _remember(response, THEME_COOKIE, form["theme"])
         return response
-
-
-def _runbook(runbooks: Runbooks, detail: IncidentDetail, why: Alert | None) -> Runbook | None:
-    """Return the runbook of the alert that explains the page, else of the first that has one."""
-    names = [why.name] if why else []
-    names += [member.alert.name for member in detail.members]
-    name = next(filter(runbooks.has, names), None)
-    return Runbook(name, runbooks.html(name)) if name else None
-
-
-def _require_local(request: Request) -> None:
-    """Without a gate, which knows who asks, only this machine may act; raises NotLocalError."""
-    if not is_guarded(request) and not is_local(request):
-        raise NotLocalError
-
-
-def _who(request: Request, typed: str) -> str:
-    """Return who acts: who is signed in; without a gate the name that was typed."""
-    caller = caller_of(request)
-    return caller.name if caller else typed or request.cookies.get(NAME_COOKIE, "") or "console"
-
-
-class NotLocalError(OpsError):
-    """Without a login, incidents are acted on from this machine only."""
-
-    hint = "Use a tunnel to this machine, or the API with the token `respond`."
 
 
 def _remember(response: Response, cookie: str, value: str) -> None:

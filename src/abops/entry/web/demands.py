@@ -9,6 +9,7 @@ from typing import Final
 from abops.alerts.access.roles import Ability
 
 SAFE: Final = frozenset({"GET", "HEAD"})
+_SAID: Final = frozenset({"POST", "DELETE"})
 _OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
 _OPEN_BELOW: Final = ("/static/", "/invitation/", "/v1/callbacks/")
 """Callbacks carry a signature of their own, invitations the secret of their link."""
@@ -16,7 +17,7 @@ _INTAKE: Final = re.compile(
     r"/v1/(alertmanager|grafana|generic|kubernetes-events|changes|heartbeat/[a-z-]+)|/api/v2/alerts"
 )
 _ADMIN: Final = re.compile(r"/(v1/)?(users|tokens|audit)(/.*)?")
-_ANYBODY: Final = re.compile(r"/logout|/preferences/[a-z]+|/api/dashboards/[^/]+/query")
+_ANYBODY: Final = re.compile(r"/logout|/v1/me/.*|/preferences/[a-z]+|/api/dashboards/[^/]+/query")
 """Asked with POST, though nothing of the platform changes."""
 _RESPOND: Final = re.compile(
     r"/(v1/)?incidents/[^/]+/(ack|unack|note|notes|assign|silence|resolve|noise|label)"
@@ -34,7 +35,7 @@ def demand_of(method: str, path: str) -> Ability:
     """Return what somebody has to be able to do to make this request."""
     if _ADMIN.fullmatch(path):
         return "administer"
-    if method in SAFE or (method == "POST" and _ANYBODY.fullmatch(path)):
+    if method in SAFE or (method in _SAID and _ANYBODY.fullmatch(path)):
         return "read"
     if method == "POST" and _INTAKE.fullmatch(path):
         return "ingest"

@@ -32,18 +32,26 @@ def after(request: Request, back: str, result: Mapping[str, str | int]) -> Respo
 
 async def read_form(request: Request) -> dict[str, str]:
     """Read a submitted form; of fields that come twice the first counts."""
+    return {name: values[0] for name, values in (await read_fields(request)).items()}
+
+
+async def read_fields(request: Request) -> dict[str, list[str]]:
+    """Read a submitted form whose fields may come more than once, as ticked boxes do."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > FORM_AT_MOST:
             raise FormTooLargeError
-    return fields_of(body)
+    return _parse(body)
 
 
 def fields_of(body: bytes) -> dict[str, str]:
     """Read the fields of a form's body."""
-    fields = parse_qs(body.decode("utf-8", errors="replace"), keep_blank_values=True)
-    return {name: values[0] for name, values in fields.items()}
+    return {name: values[0] for name, values in _parse(body).items()}
+
+
+def _parse(body: bytes) -> dict[str, list[str]]:
+    return parse_qs(body.decode("utf-8", errors="replace"), keep_blank_values=True)
 
 
 def local_path(address: str, otherwise: str = "/incidents") -> str:

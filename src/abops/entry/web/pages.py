@@ -120,6 +120,7 @@ class Pages:
                 "csrf": caller.csrf if caller else "",
                 "stranger": is_guarded(request) and caller is None,
                 "may_respond": may(request, "respond"),
+                "may_operate": may(request, "operate"),
                 "here": _here(request),
                 "search_words": request.query_params.get("q", ""),
             }

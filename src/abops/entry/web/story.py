@@ -1,8 +1,8 @@
 """What the page of one incident tells: why it came, who was told, when it was silent."""
 
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import Final
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from abops.alerts.model import (
     IncidentDetail,
     TimelineEntry,
 )
+from abops.alerts.store.changes import StoredChange
 
 GAP: Final = timedelta(minutes=5)
 """A silence in a timeline from which on it is told."""
@@ -41,6 +42,49 @@ class Told(Struct, frozen=True):
     times: int = 1
 
 
+class Mark(Struct, frozen=True):
+    """Something that was changed while an incident lasted, or shortly before it began."""
+
+    at: datetime
+    text: str
+    actor: str
+    url: str
+    before: timedelta | None
+    """How long before the first alert. None: it came later."""
+    kind: str = "change"
+
+
+Entry: TypeAlias = TimelineEntry | Mark
+
+
+def mark_of(change: StoredChange, began: datetime) -> Mark:
+    """Return a change as a mark on the timeline of an incident that began then."""
+    where = f" of {change.service}" if change.service else ""
+    return Mark(
+        change.at,
+        f"{change.kind}{where}: {change.title}",
+        change.actor,
+        change.url,
+        began - change.at if change.at <= began else None,
+    )
+
+
+def parts_around(detail: IncidentDetail, calls: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the parts whose changes matter: those with alerts, whom they call, suspected causes.
+
+    The empty name is among them: a change of the whole environment.
+    """
+    own = {member.alert.service for member in detail.members} | {detail.summary.service}
+    called = {callee for caller, callee in calls if caller in own}
+    return frozenset(own | called | {cause.entity for cause in detail.causes} | {""})
+
+
+def with_marks(timeline: Iterable[TimelineEntry], marks: Iterable[Mark]) -> list[Entry]:
+    """Return what happened and what was changed, in order of time; a change before its effect."""
+    entries: list[Entry] = [*marks, *timeline]
+    return sorted(entries, key=lambda entry: entry.at)
+
+
 def reason_of(detail: IncidentDetail) -> Alert | None:
     """Return the alert that best says why people were told: the worst one, then the first."""
     return min(
@@ -51,10 +95,10 @@ def reason_of(detail: IncidentDetail) -> Alert | None:
 
 
 def with_gaps(
-    timeline: Sequence[TimelineEntry],
-) -> list[tuple[timedelta | None, TimelineEntry]]:
+    timeline: Sequence[Entry],
+) -> list[tuple[timedelta | None, Entry]]:
     """Return the entries, each with the silence before it when that is worth telling."""
-    result: list[tuple[timedelta | None, TimelineEntry]] = []
+    result: list[tuple[timedelta | None, Entry]] = []
     before = None
     for entry in timeline:
         gap = entry.at - before if before else timedelta()

@@ -1,5 +1,5 @@
 // j k move, o opens, a acknowledges, u takes that back, / searches, n shows what is new, ? helps;
-// g and a letter go to a place of the rail.
+// g and a letter go to a place of the rail. A fold of a page names its own key in data-key.
 import { showNew } from "./live.js";
 import { openHelp } from "./preferences.js";
 
@@ -27,6 +27,22 @@ function isTyping(target) {
   return target.matches("input, textarea, select, [contenteditable]");
 }
 
+function openFold(key) {
+  const fold = document.querySelector(`main details[data-key="${CSS.escape(key)}"]`);
+  if (!fold) return false;
+  fold.open = true;
+  fold.querySelector("textarea, select, input:not([type=hidden])")?.focus();
+  fold.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+function closeFoldOf(field) {
+  const fold = field.closest("details[data-key][open]");
+  if (!fold) return;
+  fold.open = false;
+  fold.querySelector("summary").focus();
+}
+
 export function listenForKeys({ acknowledge, takeBack }) {
   const actions = {
     j: () => move(1),
@@ -49,7 +65,10 @@ export function listenForKeys({ acknowledge, takeBack }) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (isTyping(event.target)) {
-      if (event.key === "Escape") event.target.blur();
+      if (event.key === "Escape") {
+        event.target.blur();
+        closeFoldOf(event.target);
+      }
       return;
     }
     if (document.querySelector("dialog[open]")) return;
@@ -58,6 +77,7 @@ export function listenForKeys({ acknowledge, takeBack }) {
       document.querySelector(`.places a[href="${PLACES[event.key]}"]`)?.click();
       return;
     }
+    if (openFold(event.key)) return event.preventDefault();
     const action = actions[event.key];
     if (!action) return;
     if (event.key !== "o") event.preventDefault();

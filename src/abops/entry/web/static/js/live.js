@@ -63,10 +63,16 @@ function patch(page, own) {
 function replacePart(part, fresh) {
   if (part.innerHTML === fresh.innerHTML && part.className === fresh.className) return;
   if (part.contains(document.activeElement) && document.activeElement.matches("input")) return;
+  if (part.hasAttribute("data-keep") && isWorkedOn(part)) return;
   const focus = part.contains(document.activeElement) ? document.activeElement.tagName : null;
   part.className = fresh.className;
   part.replaceChildren(...fresh.cloneNode(true).childNodes);
   if (focus) part.querySelector(focus)?.focus();
+}
+
+// Somebody fills in a form of it: what was opened, ticked or typed stays until it is sent.
+function isWorkedOn(part) {
+  return part.querySelector("details[open], input[type=checkbox]:checked") !== null;
 }
 
 function patchList(part, fresh, page, own) {

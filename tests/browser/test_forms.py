@@ -1,0 +1,169 @@
+"""Working on an incident in a real browser: by form, by key, without scripts, on a phone."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from support.alerting import post_alerts
+from support.browser import DESK, PHONE, Console, findings, serving
+from support.desk import PASSWORD, Desk
+from support.servers import wait_until
+
+pytestmark = pytest.mark.browser
+SignIn = Callable[..., Page]
+
+
+class Work:
+    """The desk's console, and alerts that come in meanwhile."""
+
+    def __init__(self, desk: Desk, console: Console) -> None:
+        self.desk = desk
+        self.console = console
+
+    def fires(self, name: str, service: str = "api", **labels: str) -> None:
+        alert = self.desk.alert(name, service, **labels)
+        post_alerts(self.console.url, self.desk.service, alert)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    with serving(desk.app) as console:
+        yield Work(desk, console)
+
+
+@pytest.fixture
+def sign_in(browser: Browser, work: Work) -> Iterator[SignIn]:
+    contexts: list[BrowserContext] = []
+
+    def sign_in(
+        name: str,
+        path: str = "/incidents",
+        *,
+        scripts: bool = True,
+        size: tuple[int, int] = DESK,
+        theme: str = "light",
+    ) -> Page:
+        context = browser.new_context(
+            base_url=work.console.url,
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=theme,  # type: ignore[arg-type]
+            java_script_enabled=scripts,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"/login?next={path}")
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
+
+
+_numbers = iter(range(1, 1_000))
+
+
+@pytest.fixture
+def number(work: Work) -> int:
+    """Return an incident of its own kind, with two alerts, so that no other test joins it."""
+    kind = next(_numbers)
+    begun = _count(work)
+    for place in ("a", "b"):
+        work.fires(f"Kind{kind}", f"part{kind}", instance=place)
+    wait_until(lambda: _count(work) == begun + 1, what="an incident")
+    return _count(work)
+
+
+def _count(work: Work) -> int:
+    return len(work.console.ask(work.desk.service.incidents, limit=1_000))
+
+
+def test_everything_can_be_done_by_keyboard(sign_in: SignIn, number: int) -> None:
+    page = sign_in("olga", f"/incidents/{number}")
+    page.wait_for_selector("#live[data-state=live]")
+    page.keyboard.press("c")
+    expect(page.locator("#note-text")).to_be_focused()
+    page.keyboard.type("a lock on posts")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".timeline")).to_contain_text("a lock on posts")
+    expect(page.locator(".said")).to_contain_text("on the timeline")
+    page.keyboard.press("w")
+    page.keyboard.type("bo")
+    page.keyboard.press("Enter")
+    expect(page.locator("header.incident")).to_contain_text("bo's")
+    page.keyboard.press("s")
+    expect(page.locator("#matchers")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#do-silence")).not_to_have_attribute("open", "")
+    expect(page.locator("#do-silence summary")).to_be_focused()
+    page.keyboard.press("r")
+    page.keyboard.type(f"INC-{number}")
+    page.keyboard.press("Enter")
+    expect(page.locator("header.incident")).to_contain_text("resolved")
+
+
+def test_only_one_form_is_open_at_a_time(sign_in: SignIn, number: int) -> None:
+    page = sign_in("olga", f"/incidents/{number}")
+    page.locator("#do-note summary").click()
+    page.locator("#do-silence summary").click()
+    expect(page.locator(".do[open]")).to_have_count(1)
+
+
+def test_what_is_typed_survives_news_of_the_incident(
+    sign_in: SignIn, work: Work, number: int
+) -> None:
+    page = sign_in("rosa", f"/incidents/{number}")
+    page.wait_for_selector("#live[data-state=live]")
+    page.keyboard.press("c")
+    page.keyboard.type("half a sen")
+    page.locator("h1").click()
+    work.console.ask(work.desk.service.note, number, "from elsewhere", by="bo")
+    expect(page.locator(".timeline")).to_contain_text("from elsewhere")
+    expect(page.locator("#note-text")).to_have_value("half a sen")
+
+
+def test_alerts_are_silenced_and_split_off_without_scripts(sign_in: SignIn, number: int) -> None:
+    page = sign_in("olga", f"/incidents/{number}", scripts=False)
+    page.locator("#do-silence summary").click()
+    page.get_by_label("2 h", exact=True).check()
+    page.get_by_label("Why nobody has to be told").fill("we move it")
+    page.get_by_role("button", name="Silence").click()
+    expect(page.locator(".alerts")).to_contain_text("we move it")
+    page.locator(".alerts input[type=checkbox]").first.check()
+    page.get_by_role("button", name="Split off").click()
+    expect(page.locator(".said")).to_contain_text("the new incident")
+    expect(page.locator(".alerts tbody tr")).to_have_count(1)
+
+
+def test_a_refusal_stands_at_its_form(sign_in: SignIn, number: int) -> None:
+    page = sign_in("rosa", f"/incidents/{number}", scripts=False)
+    page.locator("#do-silence summary").click()
+    page.locator("#matchers").fill("service~api")
+    page.get_by_label("Why nobody has to be told").fill("typo")
+    page.get_by_role("button", name="Silence").click()
+    expect(page.locator("#do-silence [role=alert]")).to_contain_text("cannot read")
+    expect(page.locator("#matchers")).to_have_value("service~api")
+    expect(page.locator("#do-silence #silence-reason")).to_have_value("typo")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_every_form_is_accessible_and_fits(
+    sign_in: SignIn, number: int, pictures: Path, size: tuple[int, int], theme: str
+) -> None:
+    page = sign_in("olga", f"/incidents/{number}", size=size, theme=theme)
+    found = {}
+    for action in ("assign", "note", "silence", "merge", "noise", "resolve"):
+        page.locator(f"#do-{action} summary").click()
+        page.screenshot(path=pictures / f"form-{action}-{size[0]}-{theme}.png", full_page=True)
+        found[action] = findings(page)
+        assert size[0] >= page.evaluate("document.documentElement.scrollWidth")
+    assert {} == {action: some for action, some in found.items() if some}
