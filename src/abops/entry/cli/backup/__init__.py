@@ -5,6 +5,9 @@ import click
 from abops.entry.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "list": "Which backups there are, and what of each.",
+    "run": "Make a backup in each destination now.",
+    "status": "How the protection stands: what each destination holds, how fresh it is.",
     "init": "Begin to protect a database: configurations, stanzas, what PostgreSQL must be told.",
 }
 

@@ -1,0 +1,118 @@
+"""The trace that a run leaves in the catalog: before it begins, and however it ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from abops.backup.model import Destination
+from abops.backup.schedule.place import run_id
+from abops.backup.store.database import Catalog
+from abops.backup.store.entries import get, put
+from abops.backup.store.records import Run, RunState, Verdict
+from abops.backup.store.schema import run as run_table
+from abops.backup.store.schema import verdict as verdict_table
+from abops.kernel.clock import Clock
+from abops.kernel.errors import OpsError
+
+BACKUPS: Final = ("full", "incr")
+
+
+@dataclass
+class Entry:
+    """A run under way; what it made is written in by whoever makes it."""
+
+    run: Run
+    label: str = ""
+
+
+class Journal:
+    """Writes runs down."""
+
+    def __init__(self, catalog: Catalog, clock: Clock) -> None:
+        self._catalog = catalog
+        self._clock = clock
+
+    @contextmanager
+    def run(
+        self, place: Destination, kind: str, reason: str, planned: Run | None = None
+    ) -> Iterator[Entry]:
+        """Note a run while the block makes it: it succeeded when the block ends well."""
+        now = self._clock.now().timestamp()
+        run = planned or Run(
+            id=run_id(place.name, kind, now), destination=place.name, kind=kind, planned=now
+        )
+        because = run.reason or reason
+        entry = Entry(
+            msgspec.structs.replace(
+                run, kind=kind, reason=because, state="running", started=now, ended=None
+            )
+        )
+        self._put(entry.run)
+        try:
+            yield entry
+        except OpsError as error:
+            self._end(entry, "failed", str(error))
+            raise
+        except BaseException:
+            self._end(entry, "interrupted", "it was ended from outside")
+            raise
+        self._end(entry, "success")
+
+    def close_cut_off(self, place: Destination) -> None:
+        """Note the end of backups whose process is gone; for who holds the destination's lock."""
+        with self._catalog.write() as connection:
+            left = get(
+                connection,
+                Run,
+                run_table.c.destination == place.name,
+                run_table.c.kind.in_(BACKUPS),
+                run_table.c.state == "running",
+            )
+            now = self._clock.now().timestamp()
+            gone = [
+                msgspec.structs.replace(
+                    one, state="interrupted", ended=now, error="its process is gone"
+                )
+                for one in left
+            ]
+            put(connection, *gone)
+
+    def broken(self, place: Destination) -> dict[str, float]:
+        """Return the sets that the last check found broken, and when it did."""
+        with self._catalog.read() as connection:
+            found = get(
+                connection,
+                Verdict,
+                verdict_table.c.destination == place.name,
+                verdict_table.c.generation == place.generation,
+                verdict_table.c.valid.is_(False),
+            )
+        return {one.label: one.at for one in found}
+
+    def last(self, place: Destination) -> Run | None:
+        """Return the backup of a destination that was begun last."""
+        with self._catalog.read() as connection:
+            found = get(
+                connection,
+                Run,
+                run_table.c.destination == place.name,
+                run_table.c.kind.in_(BACKUPS),
+                newest="started",
+                limit=1,
+            )
+        return found[0] if found else None
+
+    def _end(self, entry: Entry, state: RunState, error: str = "") -> None:
+        now = self._clock.now().timestamp()
+        self._put(
+            msgspec.structs.replace(
+                entry.run, state=state, ended=now, label=entry.label, error=error
+            )
+        )
+
+    def _put(self, run: Run) -> None:
+        with self._catalog.write() as connection:
+            put(connection, run)
