@@ -114,6 +114,17 @@ class Engine:
             raise EngineAnswerError(f"{config.stem}: repo-ls {path}: {error}") from error
         return tuple(Entry(name, at.type, at.size, at.time) for name, at in sorted(listed.items()))
 
+    async def get(
+        self, config: Path, stanza: str, path: str, *, timeout_s: float | None = None
+    ) -> str:
+        """Return the text of a file of the repository, decrypted. Raises EngineError."""
+        words = [f"--config={config}", f"--stanza={stanza}", "--log-level-console=off"]
+        words += ["--log-level-stderr=warn", "repo-get", path]
+        answer = await self._call(words, secrets_in(config), timeout_s or self._timeout_s)
+        if answer.code != 0:
+            raise EngineError(f"{config.stem}: repo-get {path}: {answer.fault[1]}")
+        return answer.output
+
     async def _call(self, words: Sequence[str], secrets: Sequence[str], timeout_s: float) -> Answer:
         began = time.monotonic()
         try:
