@@ -38,9 +38,9 @@ def _broken(seen: Seen, found: list[Finding]) -> dict[str, str]:
     for one in found:
         if one.severity == "critical" and one.label:
             broken.setdefault(one.label, one.message)
-    for one in sorted(seen.sets, key=lambda each: each.started):
-        if one.prior in broken and one.label not in broken:
-            broken[one.label] = f"it builds on {one.prior}"
+    for each in sorted(seen.sets, key=lambda it: it.started):
+        if each.prior in broken and each.label not in broken:
+            broken[each.label] = f"it builds on {each.prior}"
     return broken
 
 
