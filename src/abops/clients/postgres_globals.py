@@ -1,0 +1,48 @@
+"""Roles, tablespaces and grants of a cluster: what no dump of one database holds."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+
+from abops.clients.postgres_session import SocketAddress
+from abops.kernel.errors import OpsError
+
+DEADLINE_S: Final = 60.0
+
+
+class GlobalsError(OpsError):
+    """Roles and grants of the cluster cannot be read."""
+
+    hint = "PostgreSQL must run, and its superuser be let in on the socket."
+
+
+async def dump_globals(program: Path, address: SocketAddress) -> bytes:
+    """Return what pg_dumpall tells; it holds hashes of passwords and stays in memory."""
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+    if address.password_file is not None and address.password_file.is_file():
+        environment["PGPASSFILE"] = str(address.password_file)
+    words = ["--globals-only", "--no-password", "-h", str(address.folder)]
+    words += ["-p", str(address.port), "-U", address.user]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd="/",
+            env=environment,
+        )
+    except OSError as error:
+        raise GlobalsError(f"{program.name}: {error.strerror}") from error
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            output, told = await process.communicate()
+    except TimeoutError as error:
+        process.kill()
+        await process.wait()
+        raise GlobalsError(f"{program.name} took over {DEADLINE_S:.0f} s") from error
+    if process.returncode != 0:
+        raise GlobalsError(f"{program.name}: {told.decode(errors='replace').strip()[:300]}")
+    return output
