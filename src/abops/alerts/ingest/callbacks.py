@@ -67,6 +67,16 @@ class Press(Struct, frozen=True):
     at: datetime | None = None
 
 
+class Spoken(Struct, frozen=True):
+    """A code that a person said in a chat, to show whose account it is."""
+
+    via: Via
+    user: str
+    code: str
+    place: str
+    """Where to answer."""
+
+
 def verify_slack(secret: bytes, body: bytes, *, timestamp: str, signature: str, now: float) -> None:
     """Check Slack's signature and its age; raises ForgedCallbackError, ReplayedCallbackError."""
     base = b"v0:" + timestamp.encode(errors="replace") + b":" + body
@@ -168,6 +178,30 @@ def telegram_press(update: bytes) -> Press | None:
     return Press("telegram", str(query.sender.id), name, wish, subject, query.id)
 
 
+def telegram_spoken(update: bytes) -> Spoken | None:
+    """Read a code that somebody said to the bot: `/link CODE`, or by a link that starts it."""
+    try:
+        message = _TELEGRAM.decode(update).message
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableCallbackError("the body is not an update of Telegram") from error
+    if message is None or message.sender is None:
+        return None
+    command, _, rest = message.text.strip().partition(" ")
+    if command.partition("@")[0] not in ("/link", "/start") or not rest.strip():
+        return None
+    return Spoken("telegram", str(message.sender.id), rest.strip(), str(message.chat.id))
+
+
+def slack_spoken(body: bytes) -> Spoken | None:
+    """Read a code that somebody said by a slash command: `/abops link CODE`."""
+    form = parse_qs(body.decode(errors="replace"))
+    words = form.get("text", [""])[0].split()
+    user = form.get("user_id", [""])[0]
+    if "command" not in form or not user or len(words) != 2 or words[0] != "link":  # noqa: PLR2004 - the word and the code
+        return None
+    return Spoken("slack", user, words[1], form.get("channel_id", [""])[0])
+
+
 def telegram_updates(answer: Sequence[Any]) -> list[tuple[int, bytes]]:
     """Return the updates of a getUpdates answer: number and content."""
     return [
@@ -244,8 +278,19 @@ class _Query(Struct):
     data: str = ""
 
 
+class _Chat(Struct):
+    id: int
+
+
+class _Message(Struct):
+    chat: _Chat = field(default_factory=lambda: _Chat(0))
+    sender: _Sender | None = field(name="from", default=None)
+    text: str = ""
+
+
 class _Update(Struct):
     callback_query: _Query | None = None
+    message: _Message | None = None
 
 
 _SLACK: Final = msgspec.json.Decoder(_SlackBody)

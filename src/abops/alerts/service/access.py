@@ -13,6 +13,7 @@ from abops.alerts.access import secret as secrets
 from abops.alerts.access.person import Caller, Person
 from abops.alerts.access.roles import ROLES, SCOPES
 from abops.alerts.model import Actor
+from abops.alerts.service.linking import Linking
 from abops.alerts.store import access as rows
 from abops.alerts.store.database import Connection
 from abops.alerts.store.incidents import record_audit
@@ -85,6 +86,7 @@ class Access:
         self._ledger = Ledger(place or Place(folder / FILE))
         self._read = self._ledger.read
         self._write = self._ledger.write
+        self.linking = Linking(self._ledger, self._clock)
 
     def open(self) -> None:
         """Open the store; the schema is brought up when it is old or not there."""

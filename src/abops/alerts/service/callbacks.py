@@ -5,6 +5,7 @@ account is it, which incident is meant. Every answer is a sentence for the perso
 for what a person did.
 """
 
+import asyncio
 from collections import OrderedDict
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Final, Protocol
 import structlog
 from msgspec import Struct
 
-from abops.alerts.ingest.callbacks import Press, Via, nonce, number_in, same_nonce
+from abops.alerts.ingest.callbacks import Press, Spoken, Via, nonce, number_in, same_nonce
 from abops.alerts.model import Actor, ChannelType, IncidentSummary, ServiceConfig
 from abops.alerts.service.buttons import identity_of, number_of
 from abops.alerts.service.channels import SecretMissingError, read_secret
+from abops.alerts.service.linking import Linking
 from abops.alerts.service.memory import IncidentResolvedError, IncidentUnknownError
 from abops.alerts.store.people import Linked
 from abops.clients.notify.receipt import NotAcceptedError
@@ -30,7 +32,8 @@ REMEMBERED: Final = 10_000
 _AUDITS_A_MINUTE: Final = 60
 """Rows that forged requests may cost: whoever sends them must not fill the disk."""
 _UNLINKED: Final = (
-    "I do not know whose account this is, so I did nothing. Ask an administrator to link it."
+    "I do not know whose account this is, so I did nothing. Ask for a code in the console,"
+    " or an administrator to link it."
 )
 _log = structlog.get_logger()
 
@@ -79,9 +82,12 @@ class Answer(Struct, frozen=True):
 class Callbacks:
     """Takes genuine presses, each once."""
 
-    def __init__(self, service: Responder, *, allow_unlinked: bool) -> None:
+    def __init__(
+        self, service: Responder, *, allow_unlinked: bool, linking: Linking | None = None
+    ) -> None:
         self._service = service
         self._allow_unlinked = allow_unlinked
+        self._linking = linking
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._audited: list[float] = []
 
@@ -120,6 +126,22 @@ class Callbacks:
             await self._service.audit(who, f"{press.wish} refused", f"INC-{number}")
             return Answer(_UNLINKED, done=False)
         return await self._do(press, number, name)
+
+    async def hear(self, spoken: Spoken) -> str:
+        """Link the account that said a code to whom the code was given; return the answer."""
+        if self._linking is None:
+            return "Accounts cannot be linked here."
+        try:
+            name = await asyncio.to_thread(
+                self._linking.claim, spoken.code, spoken.via, spoken.user
+            )
+        except OpsError as error:
+            _log.warning("an account could not be linked", via=spoken.via, reason=str(error))
+            return "That did not work just now; say it again."
+        if name is None:
+            await self.refuse(spoken.via, f"a code that links nobody, from {spoken.user[:64]}")
+            return "I do not know this code. It counts once, for ten minutes: ask for a new one."
+        return f"This account is {name}'s from now on: what you press here counts as yours."
 
     def _number(self, press: Press) -> int | None:
         instance = self._service.instance

@@ -11,8 +11,10 @@ from typing import Final
 import structlog
 
 from abops.alerts.ingest.callbacks import (
+    Spoken,
     UnreadableCallbackError,
     telegram_press,
+    telegram_spoken,
     telegram_updates,
 )
 from abops.alerts.model import ServiceConfig
@@ -74,9 +76,11 @@ class Polling:
 async def answer_update(callbacks: Callbacks, telegram: Telegram, update: bytes) -> bool:
     """Do what one update asks for and tell the person; False: it should be delivered again."""
     try:
-        press = telegram_press(update)
+        press, spoken = telegram_press(update), telegram_spoken(update)
     except UnreadableCallbackError:
         return True
+    if spoken is not None:
+        await _answer_spoken(callbacks, telegram, spoken)
     if press is None:
         return True
     answer = await callbacks.take(press)
@@ -85,3 +89,11 @@ async def answer_update(callbacks: Callbacks, telegram: Telegram, update: bytes)
     except NotAcceptedError as error:  # the press counts; only its spinner goes on
         _log.warning("Telegram did not take an answer", reason=str(error))
     return not answer.again
+
+
+async def _answer_spoken(callbacks: Callbacks, telegram: Telegram, spoken: Spoken) -> None:
+    said = await callbacks.hear(spoken)
+    try:
+        await telegram.send(spoken.place, said)
+    except NotAcceptedError as error:  # the link counts; only nobody says so
+        _log.warning("Telegram did not take an answer", reason=str(error))

@@ -10,6 +10,8 @@ _RATE_LIMITED, _CLIENT_ERROR, _SERVER_ERROR = 429, 400, 500
 _UNCHANGED = "message is not modified"
 _ANSWER_CHARS = 200
 
+_HEARD = ["callback_query", "message"]
+"""Buttons that are pressed, and what people say to the bot."""
 Keyboard = dict[str, Any]
 
 
@@ -60,8 +62,8 @@ class Telegram:
                 raise
 
     async def updates(self, *, after: int, timeout_s: int) -> list[Any]:
-        """Wait for buttons that were pressed; those up to number `after` are done with."""
-        body = {"offset": after + 1, "timeout": timeout_s, "allowed_updates": ["callback_query"]}
+        """Wait for what people press and say; updates up to number `after` are done with."""
+        body = {"offset": after + 1, "timeout": timeout_s, "allowed_updates": _HEARD}
         found = await self._ask("getUpdates", body, timeout_s=TIMEOUT_S + timeout_s)
         return found if isinstance(found, list) else []
 

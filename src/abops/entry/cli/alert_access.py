@@ -89,16 +89,18 @@ def invite(name: str, role: str | None, data_dir: Path | None, service: str) -> 
 def list_people(data_dir: Path | None, output: str) -> None:
     """List who may sign in."""
     with _opened(data_dir) as access:
+        linked = access.linking.accounts()
         rows = [
             {
                 "name": one.name,
                 "role": one.role,
                 "state": _state(one),
                 "since": _moment(one.created_at),
+                "accounts": ", ".join(f"{v} {a}" for v, a in linked.get(one.name, {}).items()),
             }
             for one in access.people()
         ]
-    show(rows, output, columns=("name", "role", "state", "since"))
+    show(rows, output, columns=("name", "role", "state", "since", "accounts"))
 
 
 @user.command("role")
@@ -130,6 +132,38 @@ def enable(name: str, data_dir: Path | None) -> None:
     with _opened(data_dir) as access:
         access.enable(name, _me())
     click.echo(f"{name} may sign in")
+
+
+@user.command("link")
+@click.argument("name")
+@click.option("--slack", help="Slack's member id: U0ABC123.")
+@click.option("--telegram", help="Telegram's user id: 123456789.")
+@click.option("--pagerduty", help="PagerDuty's user id: PABC123.")
+@data_option
+def link_account(name: str, data_dir: Path | None, **accounts: str | None) -> None:
+    """Link accounts of NAME, so that what they press in the chats counts as theirs.
+
+    Without an account it prints a code: said to the bot (`/link CODE` in Telegram, `/abops link
+    CODE` in Slack) within ten minutes, it links the account that said it.
+    """
+    named = {via: account for via, account in accounts.items() if account is not None}
+    with _opened(data_dir) as access:
+        for via, account in named.items():
+            access.linking.link(name, via, account, _me())
+            click.echo(f"{account} of {via} is {name}'s")
+        if not named:
+            click.echo(access.linking.code(name, _me()))
+
+
+@user.command("unlink")
+@click.argument("name")
+@click.argument("via", type=click.Choice(("slack", "telegram", "pagerduty")))
+@data_option
+def unlink_account(name: str, via: str, data_dir: Path | None) -> None:
+    """Let what is pressed with NAME's account of VIA count no more."""
+    with _opened(data_dir) as access:
+        access.linking.unlink(name, via, _me())
+    click.echo(f"{name} has no account of {via}")
 
 
 @click.group()

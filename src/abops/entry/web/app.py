@@ -40,6 +40,8 @@ from abops.entry.web.observe import STATUS as OBSERVE_STATUS
 from abops.entry.web.observe import Sources, observe
 from abops.entry.web.openapi import describe
 from abops.entry.web.pages import Pages
+from abops.entry.web.people_api import STATUS as PEOPLE_STATUS
+from abops.entry.web.people_api import people_router
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.entry.web.statistics import statistics_router
 from abops.entry.web.storms import storms_router
@@ -69,6 +71,7 @@ STATUS_OF: Final[dict[type[OpsError], int]] = {
     **STATUS,
     **OBSERVE_STATUS,
     **DUTY_STATUS,
+    **PEOPLE_STATUS,
     RunbookMissingError: 404,
     NotLocalError: 403,
     FormTooLargeError: 413,
@@ -101,7 +104,8 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
 
     if allow_unlinked is None:
         allow_unlinked = service.config.env == "local"
-    callbacks = Callbacks(service, allow_unlinked=allow_unlinked)
+    linking = access.linking if access else None
+    callbacks = Callbacks(service, allow_unlinked=allow_unlinked, linking=linking)
     polling = Polling(service.config, callbacks)
 
     app = FastAPI(
@@ -130,6 +134,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         where = service.config.endpoints
         signing = AccessPages(access, pages, url=where.service_url, proxies=proxies)
         app.include_router(signing.router())
+        app.include_router(people_router(access))
         tokens = Tokens(Path(where.secrets_dir))
         app.add_middleware(Gate, access=access, tokens=tokens, refuse=answer, proxies=proxies)
     app.add_middleware(Guard, hosts=_own_hosts(service))

@@ -43,6 +43,14 @@ class Press(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str | None = None  # where to send it; None: the configured alert service
 
 
+class Saying(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What somebody says to Telegram's bot."""
+
+    chat_id: int | str
+    text: str
+    user: int = 100
+
+
 class PressError(Exception):
     """There is nothing to press, or nobody to tell."""
 
@@ -217,6 +225,14 @@ def add_telegram_press(app: FastAPI, bot: Bot) -> Presser:
         except PressError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
         return JSONResponse(bot.press(str(wanted.chat_id), wanted.message_id, data))
+
+    @app.post("/_say")
+    async def say(request: Request) -> Response:
+        try:
+            said = msgspec.json.decode(await read_body(request, 65_536), type=Saying)
+        except msgspec.DecodeError as error:
+            return JSONResponse({"error": str(error)}, status_code=422)
+        return JSONResponse(bot.say(str(said.chat_id), said.text, said.user))
 
     return _add_route(app, press)
 

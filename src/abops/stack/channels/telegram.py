@@ -156,6 +156,16 @@ class Bot:
         self.wake()
         return update
 
+    def say(self, chat_id: str, text: str, user: int) -> dict[str, Any]:
+        """Have somebody say something to the bot: a message for it to fetch."""
+        self._last_update += 1
+        message = self._message(chat_id, self._last_update, text)
+        message["from"] = {"id": user, "is_bot": False, "first_name": "Ana", "username": "ana"}
+        update = {"update_id": self._last_update, "message": message}
+        self._updates.append(update)
+        self.wake()
+        return update
+
     def wake(self) -> None:
         """End the waiting getUpdates with what there is."""
         if self._poll is not None and not self._poll.done():
