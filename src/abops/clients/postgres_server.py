@@ -9,7 +9,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -151,31 +151,30 @@ def running_pid(data: Path) -> int | None:
 
 
 async def call(
-    program: Path, *words: str, environment: Mapping[str, str] | None = None, timeout_s: float
-) -> tuple[int, str]:
-    """Run one of PostgreSQL's programs; return its code and what it complained about."""
-    return await _call([str(program), *words], environment or {}, timeout_s)
-
-
-async def _call(
-    words: Sequence[str], environment: Mapping[str, str], timeout_s: float
-) -> tuple[int, str]:
+    program: Path,
+    *words: str,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float,
+) -> tuple[int, str, str]:
+    """Run one of PostgreSQL's programs; return its code, what it printed, what it complained of."""
     process = await asyncio.create_subprocess_exec(
+        program,
         *words,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd="/",
-        env={**os.environ, **environment},
+        env={**os.environ, "LC_ALL": "C", **(environment or {})},
         start_new_session=True,
     )
     try:
         async with asyncio.timeout(timeout_s):
-            _, errors = await process.communicate()
+            output, errors = await process.communicate()
     except TimeoutError:
-        return -1, f"no end within {timeout_s:g} s"
+        return -1, "", f"no end within {timeout_s:g} s"
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    return process.returncode or 0, errors.decode(errors="replace").strip()
+    code = process.returncode or 0
+    return code, output.decode(errors="replace"), errors.decode(errors="replace").strip()

@@ -8,6 +8,7 @@ COMMANDS = {
     "list": "Which backups there are, and what of each.",
     "run": "Make a backup in each destination now.",
     "status": "How the protection stands: what each destination holds, how fresh it is.",
+    "restore": "Restore the database into a folder, to a point in time.",
     "init": "Begin to protect a database: configurations, stanzas, what PostgreSQL must be told.",
 }
 
