@@ -1,0 +1,210 @@
+"""Verifying a destination: look, judge, write the verdicts down.
+
+What a check found stays in the catalog: the schedule makes the next backup a full one where a
+chain is broken, retention removes nothing that was not verified, a restore prefers what was.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
+
+from abops.backup.model import Destination, Home, SetFacts, Site
+from abops.backup.postgres.engine import engine_of
+from abops.backup.postgres.faults import DestinationError
+from abops.backup.retain import plan
+from abops.backup.service.inspect import Known, hashes_elsewhere, inspect
+from abops.backup.service.live import Live, ask_live, owed_to
+from abops.backup.service.lock import hold
+from abops.backup.service.repository import Repository, repository_of
+from abops.backup.store import schema
+from abops.backup.store.database import Catalog
+from abops.backup.store.entries import drop, get, put
+from abops.backup.store.records import Check, Finding, Hold, Listing, Verdict
+from abops.backup.store.sets import note_sets, sets
+from abops.backup.verify.judge import judge
+from abops.backup.verify.seen import Judgement, Seen
+from abops.kernel.clock import Clock, SystemClock, moment
+
+_GAPS_REMEMBERED: Final = 400
+"""Checks that are asked when a hole was first seen: a year of daily ones."""
+
+
+class Verification:
+    """Verifies what one home protects; runs as the owner of its files."""
+
+    def __init__(
+        self,
+        home: Home,
+        site: Site,
+        *,
+        clock: Clock | None = None,
+        open_repository: Callable[[Destination], Repository] | None = None,
+    ) -> None:
+        self.home, self.site = home, site
+        self.catalog = Catalog(home.catalog)
+        self._clock = clock or SystemClock()
+        engine = engine_of(home, site)
+        self._open = open_repository or (lambda place: repository_of(home, site, engine, place))
+
+    async def verify(
+        self, places: Sequence[Destination], *, deep: bool = False, planned: str = ""
+    ) -> tuple[Check, ...]:
+        """Verify destinations one after the other; a dead one stops none of the others.
+
+        `planned` is the id of the scheduler's run. Raises RunHeldError when a backup runs there.
+        """
+        live = ask_live(self.home, self.site)
+        # Read before any listing: what is owed now and arrives meanwhile is seen twice, not never.
+        owed = {place.name: owed_to(self.site, place.name) for place in places}
+        elsewhere = await hashes_elsewhere([self._open(place) for place in self.site.sources])
+        checks = []
+        for place in places:
+            with hold(self.home, place.name, "a verification"):
+                others = {name: told for name, told in elsewhere.items() if name != place.name}
+                known = self._known(place, live, owed[place.name], others)
+                checks.append(await self._verify(place, known, deep=deep, planned=planned))
+        return tuple(checks)
+
+    async def _verify(self, place: Destination, known: Known, *, deep: bool, planned: str) -> Check:
+        began = self._clock.now().timestamp()
+        kind: Literal["verify", "deep"] = "deep" if deep else "verify"
+        check_id = planned or f"{place.name}-{kind}-{moment(began):%Y%m%dT%H%M%SZ}"
+        try:
+            seen = await inspect(self._open(place), known, deep=deep)
+        except DestinationError as error:
+            finding = Finding(
+                severity="critical",
+                code="unreachable",
+                message=f"{error} ({error.hint})",
+                generation=place.generation,
+            )
+            check = Check(
+                id=check_id,
+                destination=place.name,
+                kind=kind,
+                started=began,
+                ended=self._clock.now().timestamp(),
+                outcome="failed",
+                owed_segments=len(known.owed),
+                findings=(finding,),
+            )
+            with self.catalog.write() as connection:
+                put(connection, check)
+            return check
+        found = judge(seen)
+        check = Check(
+            id=check_id,
+            destination=place.name,
+            kind=kind,
+            started=began,
+            ended=self._clock.now().timestamp(),
+            outcome="success" if found.passed else "failed",
+            invalid_objects=found.invalid_objects,
+            gap_segments=found.gap_segments,
+            owed_segments=found.owed_segments,
+            findings=found.findings,
+        )
+        self._note(place, seen, found, check)
+        return check
+
+    def _note(self, place: Destination, seen: Seen, found: Judgement, check: Check) -> None:
+        """Write the check, its verdicts, and the listings of sets that are whole."""
+        with self.catalog.write() as connection:
+            note_sets(connection, place.name, place.generation, seen.sets)
+            here = (
+                schema.verdict.c.destination == place.name,
+                schema.verdict.c.generation == place.generation,
+            )
+            labels = [one.label for one in seen.sets]
+            drop(connection, Verdict, *here, schema.verdict.c.label.not_in(labels))
+            put(connection, check)
+            for one in seen.sets:
+                reason = found.broken.get(one.label, "")
+                put(connection, _verdict(one, check, reason))
+                if not reason and one.label not in seen.recorded:
+                    put(connection, listing_of(one, seen.objects[one.label], check.ended))
+
+    def _known(
+        self,
+        place: Destination,
+        live: Live,
+        owed: frozenset[str],
+        elsewhere: Mapping[str, Mapping[str, frozenset[str]]],
+    ) -> Known:
+        with self.catalog.read() as connection:
+            listings = get(
+                connection,
+                Listing,
+                schema.listing.c.destination == place.name,
+                schema.listing.c.generation == place.generation,
+            )
+            checks = get(
+                connection,
+                Check,
+                schema.check.c.destination == place.name,
+                newest="ended",
+                limit=_GAPS_REMEMBERED,
+            )
+        gaps: dict[str, float] = {}
+        for check in checks:  # from new to old: the oldest stays
+            gaps |= {one.subject: check.ended for one in check.findings if one.code == "gap"}
+        return Known(
+            live=live,
+            owed=owed,
+            recorded={one.label: one.objects for one in listings},
+            gaps=gaps,
+            needed_since=self._needed_since(place),
+            elsewhere=elsewhere,
+        )
+
+    def _needed_since(self, place: Destination) -> float | None:
+        """Return since when log must have no hole: before, sets are kept for themselves."""
+        facts, verified, held = kept_facts(self.catalog, place, self._clock.now().timestamp())
+        if not verified:
+            return None
+        return plan(facts, verified, held, self.site.retention, self._clock.now()).oldest_needed
+
+
+def kept_facts(
+    catalog: Catalog, place: Destination, now_s: float
+) -> tuple[tuple[SetFacts, ...], frozenset[str], dict[str, str]]:
+    """Return what the catalog knows of a destination's sets: facts, verified labels, holds."""
+    with catalog.read() as connection:
+        facts = sets(connection, place.name, place.generation)
+        verdicts = get(
+            connection,
+            Verdict,
+            schema.verdict.c.destination == place.name,
+            schema.verdict.c.generation == place.generation,
+        )
+        holds = get(
+            connection,
+            Hold,
+            schema.hold.c.destination == place.name,
+            schema.hold.c.generation == place.generation,
+        )
+    verified = frozenset(one.label for one in verdicts if one.valid)
+    held = {one.label: one.why for one in holds if one.until is None or one.until > now_s}
+    return facts, verified, held
+
+
+def listing_of(one: SetFacts, objects: Mapping[str, tuple[int, str]], at: float) -> Listing:
+    """Return the record of what a set consists of."""
+    return Listing(
+        destination=one.destination,
+        generation=one.generation,
+        label=one.label,
+        at=at,
+        objects=dict(objects),
+    )
+
+
+def _verdict(one: SetFacts, check: Check, reason: str) -> Verdict:
+    return Verdict(
+        destination=one.destination,
+        generation=one.generation,
+        label=one.label,
+        valid=not reason,
+        at=check.ended,
+        check_id=check.id,
+        reason=reason,
+    )
