@@ -9,7 +9,6 @@ import asyncio
 import os
 import re
 import signal
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from abops.clients.pgbackrest_answers import (
     clean,
     read_info,
 )
+from abops.kernel.clock import SystemClock
 
 DEADLINE_S = 120.0
 _LAST_BREATH_S = 1.0
@@ -62,6 +62,7 @@ class Engine:
         self._environment = dict(environment or {})
         self._timeout_s = timeout_s
         self._capabilities: Capabilities | None = None
+        self._clock = SystemClock()
 
     async def run(
         self,
@@ -92,10 +93,11 @@ class Engine:
         options = ("--output=json", "--io-timeout=5")
         answer = await self.run(config, stanza, "info", *options, timeout_s=timeout_s)
         if answer.timed_out:
-            return Info(stanza, Status(99, f"no answer within {timeout_s:g} s"))
+            return Info(stanza, Status(99, f"no answer within {timeout_s:g} s"), asked=answer.at)
         if answer.code != 0:
-            return Info(stanza, Status(99, answer.errors.strip()))
-        return read_info(answer.output, stanza, secrets_in(config))
+            return Info(stanza, Status(99, answer.errors.strip()), asked=answer.at)
+        info = read_info(answer.output, stanza, secrets_in(config))
+        return msgspec.structs.replace(info, asked=answer.at)
 
     async def ls(
         self, config: Path, path: str = "", *, timeout_s: float | None = None
@@ -126,7 +128,7 @@ class Engine:
         return answer.output
 
     async def _call(self, words: Sequence[str], secrets: Sequence[str], timeout_s: float) -> Answer:
-        began = time.monotonic()
+        began = self._clock.monotonic()
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._prefix,
@@ -150,9 +152,10 @@ class Engine:
             output, errors, code = b"", b"", TIMED_OUT
         finally:
             await _end(process)
-        seconds = time.monotonic() - began
+        seconds = self._clock.monotonic() - began
         told = f"no answer within {timeout_s:g} s" if code == TIMED_OUT else clean(errors, secrets)
-        return Answer(code, output.decode(errors="replace"), told, seconds)
+        at = self._clock.now().timestamp()
+        return Answer(code, output.decode(errors="replace"), told, seconds, at)
 
     def _seen(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}

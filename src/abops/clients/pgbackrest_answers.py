@@ -40,6 +40,8 @@ class Answer(msgspec.Struct, frozen=True):
     errors: str
     """What it complained about: without secrets, without what cannot be printed."""
     seconds: float
+    at: float = 0.0
+    """When it ended by our clock, seconds since 1970: refusals can be about the clock."""
 
     @property
     def timed_out(self) -> bool:
@@ -170,6 +172,8 @@ class Info(msgspec.Struct, frozen=True):
     archive: tuple[Archive, ...] = ()
     db: tuple[Database, ...] = ()
     repo: tuple[Repository, ...] = ()
+    asked: float = 0.0
+    """When it answered by our clock."""
 
 
 def capabilities_of(text: str) -> Capabilities:
@@ -197,8 +201,10 @@ def capabilities_of(text: str) -> Capabilities:
 
 def read_info(text: str, stanza: str, secrets: Sequence[str] = ()) -> Info:
     """Read what `info --output=json` printed; of a missing stanza the status says so."""
+    # A wrong passphrase puts what could not be decrypted into the message, byte for byte.
+    readable = "".join(max(c, " ") for c in text)
     try:
-        stanzas = msgspec.json.decode(text, type=tuple[Info, ...])
+        stanzas = msgspec.json.decode(readable, type=tuple[Info, ...])
     except msgspec.MsgspecError as error:
         raise EngineAnswerError(f"info of {stanza}: {error}") from error
     for info in stanzas:

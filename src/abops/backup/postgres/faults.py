@@ -5,16 +5,17 @@ which of a few things it is: dead, refused, wrong clock, wrong keys, wrong passp
 """
 
 import re
+from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final
 
 from abops.backup.model import Destination
 from abops.clients.pgbackrest_answers import Answer, EngineError
 
 _SHOWN: Final = 300
+SKEW_LIMIT_S: Final = 300.0
 _CRYPTO, _LOCK, _NO_SPACE, _TERMINATED = 95, 50, 64, 63
-_STANZA_THERE, _STANZA_OTHER = 28, 51
 _ARCHIVE_COMMAND, _ARCHIVE_MODE, _ARCHIVE_TIMEOUT = 68, 87, 82
-_REPO_INVALID, _FILE_MISSING = 103, 55
 
 
 class DestinationError(EngineError):
@@ -63,7 +64,7 @@ class PassphraseError(DestinationError):
 class DiskFullError(DestinationError):
     """There is no space left."""
 
-    hint = "Make space on the volume that the message names; the next run resumes this one."
+    hint = "Make space on the volume that the message names; the next run takes this one up."
 
 
 class LockedError(DestinationError):
@@ -81,51 +82,67 @@ class ArchivingError(DestinationError):
 class EngineInterruptedError(DestinationError):
     """A run was ended from outside."""
 
-    hint = "The next run resumes it: what was copied is not copied again."
+    hint = "The next run takes it up again."
 
 
-_CERTIFICATE: Final = re.compile(r"certificate|TLS error|SSL error|unable to verify", re.IGNORECASE)
-_AWAY: Final = re.compile(
+_WORDS = partial(re.compile, flags=re.IGNORECASE)
+_SKEW: Final = _WORDS(r"RequestTimeTooSkewed|difference between the request time")
+_NO_BUCKET: Final = _WORDS(r"NoSuchBucket|ContainerNotFound|bucket does not exist")
+_DENIED: Final = _WORDS(
+    r"failed with 40[13] |AccessDenied|AuthenticationFailed|SignatureDoesNotMatch"
+    r"|InvalidAccessKeyId|Server failed to authenticate"
+)
+_CERTIFICATE: Final = _WORDS(r"(?:certificate|TLS error|SSL error|unable to verify)[^\n]*")
+_PASSPHRASE: Final = _WORDS(
+    r"cipher header invalid|CryptoError: unable to flush|key/value found outside of section"
+)
+_NO_SPACE_WORDS: Final = _WORDS(r"No space left|ENOSPC|InsufficientStorage")
+_AWAY: Final = _WORDS(
     r"unable to connect|timeout|timed out|unexpected eof|connection (?:refused|reset)"
-    r"|unable to get address|no answer within|HostConnectError|unreachable",
-    re.IGNORECASE,
+    r"|unable to get address|no answer within|HostConnectError|unreachable"
 )
-_DENIED: Final = re.compile(
-    r"\b40[13] \((?:Forbidden|Unauthorized)|AccessDenied|AuthenticationFailed"
-    r"|SignatureDoesNotMatch|InvalidAccessKeyId|Server failed to authenticate",
-    re.IGNORECASE,
-)
-_SKEW: Final = re.compile(r"RequestTimeTooSkewed|difference between the request time")
-_NO_BUCKET: Final = re.compile(
-    r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE
-)
-_PASSPHRASE: Final = re.compile(
-    r"cipher header invalid|unable to flush|unable to decrypt|bad decrypt|wrong final block"
-    r"|CryptoError",
-    re.IGNORECASE,
-)
+_STORE_DATE: Final = re.compile(r"^\s*date: (.+GMT)\s*$", re.MULTILINE)
 
 
 def explain(destination: Destination, what: str, answer: Answer) -> DestinationError:
     """Return what the answer of a failed call means."""
     code, text = answer.fault
-    return meaning(destination, what, code, f"{text}\n{answer.errors}")
+    return meaning(destination, what, code, f"{text}\n{answer.errors}", at=answer.at)
 
 
-def meaning(destination: Destination, what: str, code: int, text: str) -> DestinationError:
-    """Return what an error of the engine means: its number, else its words."""
-    first = text.strip().partition("\n")[0][:_SHOWN]
+def meaning(
+    destination: Destination, what: str, code: int, text: str, *, at: float = 0.0
+) -> DestinationError:
+    """Return what an error of the engine means: its words first, else its number.
+
+    `at` is when it happened by our clock: stores tell theirs, and a refusal may be about that.
+    """
     where = f"{destination.name}: {what}"
+    offset = _offset_s(text, at)
+    if offset is not None and abs(offset) > SKEW_LIMIT_S and _DENIED.search(text):
+        way = "ahead of" if offset > 0 else "behind"
+        told = f"this machine's clock is {abs(offset) / 60:.1f} min {way} the store's"
+        return DestinationClockError(f"{where}: {told}")
     error, told = _kind(code, text)
-    if told:
-        return error(f"{where}: {told}")
-    return error(f"{where}: {first or f'ended with {code}'}")
+    first = text.strip().partition("\n")[0][:_SHOWN]
+    return error(f"{where}: {told or first or f'ended with {code}'}")
+
+
+def _offset_s(text: str, at: float) -> float | None:
+    found = _STORE_DATE.search(text)
+    if found is None or not at:
+        return None
+    try:
+        return at - parsedate_to_datetime(found[1]).timestamp()
+    except ValueError:
+        return None
 
 
 def _kind(code: int, text: str) -> tuple[type[DestinationError], str]:
     for pattern, error, told in _BY_WORDS:
-        if pattern.search(text):
-            return error, told
+        found = pattern.search(text)
+        if found:
+            return error, told or found[0].strip()[:_SHOWN]
     return _BY_CODE.get(code, (DestinationError, ""))
 
 
@@ -133,9 +150,9 @@ _BY_WORDS: Final = (
     (_SKEW, DestinationClockError, "this machine's clock is more than 5 min from the store's"),
     (_NO_BUCKET, BucketMissingError, "its bucket is not there"),
     (_DENIED, DestinationDeniedError, "the credentials were not accepted"),
-    (_PASSPHRASE, PassphraseError, "the passphrase does not open what is there"),
     (_CERTIFICATE, DestinationCertificateError, ""),
-    (re.compile(r"No space left|ENOSPC|InsufficientStorage"), DiskFullError, ""),
+    (_PASSPHRASE, PassphraseError, "the passphrase does not open what is there"),
+    (_NO_SPACE_WORDS, DiskFullError, ""),
     (_AWAY, DestinationUnreachableError, "it did not answer"),
 )
 _BY_CODE: Final[dict[int, tuple[type[DestinationError], str]]] = {

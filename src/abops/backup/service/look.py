@@ -37,7 +37,8 @@ async def look(home: Home, site: Site, engine: Engine, place: Destination) -> Se
     info = await engine.info(config, site.stanza, timeout_s=INFO_TIMEOUT_S)
     if info.status.code in {0, NO_BACKUP}:
         return Seen(place, info, facts_of(info, place))
-    return Seen(place, info, (), meaning(place, "info", info.status.code, info.status.message))
+    problem = meaning(place, "info", info.status.code, info.status.message, at=info.asked)
+    return Seen(place, info, (), problem)
 
 
 async def look_at(
