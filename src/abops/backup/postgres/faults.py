@@ -32,8 +32,8 @@ class DestinationCertificateError(DestinationError):
     """The certificate of a destination is not accepted."""
 
     hint = (
-        "See its dates and names (openssl s_client -connect HOST:PORT), and whether ca_file of the "
-        "destination in platform.yaml is the authority that signed it."
+        "See its dates and names (openssl s_client -connect HOST:PORT), this clock, and whether "
+        "ca_file of the destination in platform.yaml is the authority that signed it."
     )
 
 

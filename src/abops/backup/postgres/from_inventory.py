@@ -62,7 +62,7 @@ def site_of(
                 hint=f"platform.yaml has: {', '.join(declared.destinations)}",
             )
     wanted = names or tuple(declared.destinations)
-    places = tuple(_destination(n, declared.destinations[n], endpoints.get(n)) for n in wanted)
+    places = tuple(place_in(declared, name, endpoints.get(name)) for name in wanted)
     if not any(place.role == "backup" for place in places):
         raise UsageError("none of these destinations makes backups of its own: add one that does")
     return Site(
@@ -83,6 +83,11 @@ def site_of(
             region_rto_s=declared.targets.region_rto.total_seconds(),
         ),
     )
+
+
+def place_in(declared: Backup, name: str, moved: Endpoint | None = None) -> Destination:
+    """Return a declared destination, where it really is."""
+    return _destination(name, declared.destinations[name], moved)
 
 
 def _destination(name: str, declared: Declared, moved: Endpoint | None) -> Destination:

@@ -5,6 +5,7 @@ import click
 from abops.entry.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "doctor": "Whether all that backups need is there: versions, settings, clocks, space.",
     "verify": "Whether what was kept can be restored: objects, log, copies.",
     "list": "Which backups there are, and what of each.",
     "run": "Make a backup in each destination now.",

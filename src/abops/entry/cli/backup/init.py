@@ -90,8 +90,6 @@ def command(  # noqa: PLR0913 - what a cluster is
 
 def _hand_over(home: "Home", site: "Site", keys: Path | None) -> "Site":
     """Make the home, bring in keys and engine, give all to the owner, go on as the owner."""
-    import msgspec
-
     uid = pwd.getpwnam(site.cluster.owner).pw_uid
     if os.geteuid() not in {0, uid}:
         raise UsageError(
@@ -104,11 +102,8 @@ def _hand_over(home: "Home", site: "Site", keys: Path | None) -> "Site":
     if keys is not None:
         for name in sorted({place.credentials for place in site.destinations}):
             _bring(keys / f"{name}.json", home.credentials(name))
-    if not _reachable(site.engine):
-        home.programs.mkdir(exist_ok=True)
-        site = msgspec.structs.replace(site, engine=home.programs / "pgbackrest")
-        _bring_program(home, site.engine)
-    _give(home.folder, uid)
+    site = bring_engine(home, site)
+    give(home.folder, uid)
     # What is imported only now might lie where the owner cannot look.
     import abops.backup.service.protect  # noqa: F401
 
@@ -130,11 +125,23 @@ def _bring(source: Path, target: Path) -> None:
         raise UsageError(f"{source}: {error.strerror}") from error
 
 
-def _bring_program(home: "Home", target: Path) -> None:
+def bring_engine(home: "Home", site: "Site") -> "Site":
+    """Return the site with this machine's engine, a copy in the home if its owner needs one."""
+    import msgspec
+
     from abops.stack.tools import find_tool
 
+    program = find_tool("pgbackrest")
+    if not _reachable(program):
+        home.programs.mkdir(exist_ok=True)
+        _bring_program(home, program, home.programs / "pgbackrest")
+        program = home.programs / "pgbackrest"
+    return msgspec.structs.replace(site, engine=program)
+
+
+def _bring_program(home: "Home", program: Path, target: Path) -> None:
     staged = home.programs / ".pgbackrest"
-    shutil.copyfile(find_tool("pgbackrest"), staged)
+    shutil.copyfile(program, staged)
     staged.chmod(0o755)
     # A rename: the old one may be running.
     staged.replace(target)
@@ -149,7 +156,8 @@ def _reachable(program: Path) -> bool:
     return passable and bool(program.stat().st_mode & 0o001)
 
 
-def _give(folder: Path, uid: int) -> None:
+def give(folder: Path, uid: int) -> None:
+    """Make the home its owner's; nothing to do unless we are root."""
     if os.geteuid() != 0:
         return
     gid = pwd.getpwuid(uid).pw_gid
