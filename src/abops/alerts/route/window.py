@@ -54,14 +54,22 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
 
 def open_until(schedule: Schedule, now: datetime) -> datetime | None:
     """Return when the window that is open at `now` closes. None: it is closed."""
+    return max((end for start, end in openings(schedule, now) if start <= now), default=None)
+
+
+def openings(
+    schedule: Schedule, now: datetime, ahead: timedelta = timedelta()
+) -> list[tuple[datetime, datetime]]:
+    """Return beginning and end of the windows that are open, or will open within that time."""
     zone = ZoneInfo(schedule.tz)
     at = time_of_day.fromisoformat(schedule.at)
     today = now.astimezone(zone).date()
-    ends = []
-    for back in range(-1, schedule.span.days + 2):
+    found = []
+    for back in range(-1 - ahead.days, schedule.span.days + 2):
         day = today - timedelta(days=back)
         if DAYS[day.weekday()] in schedule.days:
             start = datetime.combine(day, at, zone).astimezone(UTC)
-            if start <= now < start + schedule.span:
-                ends.append(start + schedule.span)
-    return max(ends, default=None)
+            end = start + schedule.span
+            if start <= now + ahead and now < end:
+                found.append((start, end))
+    return sorted(found)

@@ -63,8 +63,8 @@ class Hush:
     def load(self, connection: Connection, now: float) -> None:
         """Read what is silenced; what ended meanwhile is told at the first tick."""
         self._known = [
-            *(_quiet("silence", row) for row in rows.silences(connection, now)),
-            *(_quiet("window", row) for row in rows.windows(connection, now)),
+            *(quiet_of("silence", row) for row in rows.silences(connection, now)),
+            *(quiet_of("window", row) for row in rows.windows(connection, now)),
         ]
         self._active = [quiet for quiet in self._known if quiet.is_open(now)]
         self._dirty = True
@@ -118,7 +118,7 @@ class Hush:
         self._look_now(unit)
 
     def _add(self, unit: Unit, what: What, row: rows.SilenceRow, actor: Actor) -> int:
-        quiet = _quiet(what, row)
+        quiet = quiet_of(what, row)
         if not quiet.matchers:
             raise SilenceError("without matchers everything would be silenced")
         if not row.reason.strip():
@@ -209,7 +209,8 @@ class Hush:
                     again = False
 
 
-def _quiet(what: What, row: rows.SilenceRow) -> Quiet:
+def quiet_of(what: What, row: rows.SilenceRow) -> Quiet:
+    """Return a silence or window as it decides; raises SilenceError, MatcherSyntaxError."""
     schedule = None
     if row.schedule:
         try:

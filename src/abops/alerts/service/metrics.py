@@ -66,6 +66,11 @@ class Metrics:
             ["task"],
             registry=registry,
         )
+        self.silences_mirrored = Gauge(
+            "abops_silences_mirrored",
+            "Silences that stand in Alertmanager as well, for what it pages directly",
+            registry=registry,
+        )
         self.retention_deleted = Counter(
             "abops_retention_deleted",
             "Rows that were older than they are kept",
