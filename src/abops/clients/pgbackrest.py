@@ -70,6 +70,7 @@ class Engine:
         stanza: str,
         command: str,
         *options: str,
+        arguments: Sequence[str] = (),
         timeout_s: float | None = None,
     ) -> Answer:
         """Run a command of the engine. Its failure is an answer, not an error."""
@@ -77,6 +78,7 @@ class Engine:
         if stanza:
             words.append(f"--stanza={stanza}")
         words += ["--log-level-console=off", "--log-level-stderr=warn", *options, command]
+        words += arguments
         return await self._call(words, secrets_in(config), timeout_s or self._timeout_s)
 
     async def capabilities(self) -> Capabilities:
