@@ -67,16 +67,17 @@ def sign_in(browser: Browser, work: Work) -> Iterator[SignIn]:
         context.close()
 
 
-_numbers = iter(range(1, 1_000))
+WORDS = "Ash Birch Cedar Elder Fir Gorse Hazel Ivy Juniper Kiwi Larch Maple Nutmeg Oak Pine"
+_kinds = iter(WORDS.split())
 
 
 @pytest.fixture
 def number(work: Work) -> int:
-    """Return an incident of its own kind, with two alerts, so that no other test joins it."""
-    kind = next(_numbers)
+    """Return an incident of two alerts of its own kind, so that no other test's joins it."""
+    kind = next(_kinds)
     begun = _count(work)
     for place in ("a", "b"):
-        work.fires(f"Kind{kind}", f"part{kind}", instance=place)
+        work.fires(f"{kind}Down", kind.lower(), instance=place)
     wait_until(lambda: _count(work) == begun + 1, what="an incident")
     return _count(work)
 

@@ -127,6 +127,7 @@ def config_of(options: Options) -> ServiceConfig:
         settings=settings,
         calls=tuple((edge.source, edge.target) for edge in platform_edges(inventory)),
         alertmanager_url=options.alertmanager,
+        jaeger_url=options.jaeger,
         name=inventory.name,
         keep_events_s=inventory.alerts.retention.events.total_seconds(),
         keep_incidents_s=inventory.alerts.retention.incidents.total_seconds(),

@@ -5,7 +5,7 @@ import { openHelp } from "./preferences.js";
 
 const CHORD_MS = 1000;
 const PLACES = { i: "/incidents", d: "/dashboards", s: "/slo", t: "/traces", l: "/logs", c: "/coverage" };
-let chordAt = 0;
+let chordAt = -CHORD_MS;
 
 const links = () => [...document.querySelectorAll("[data-rows] a[data-open]")];
 
@@ -73,7 +73,7 @@ export function listenForKeys({ acknowledge, takeBack }) {
     }
     if (document.querySelector("dialog[open]")) return;
     if (event.key in PLACES && performance.now() - chordAt < CHORD_MS) {
-      chordAt = 0;
+      chordAt = -CHORD_MS;
       document.querySelector(`.places a[href="${PLACES[event.key]}"]`)?.click();
       return;
     }
