@@ -485,6 +485,8 @@ class ServiceConfig(Struct, frozen=True):
     """Which part calls which, by name: what a likely cause is followed along."""
     alertmanager_url: str | None = None
     """Where to compare notes. None: only what arrives is known."""
+    jaeger_url: str | None = None
+    """Where calls that were made are asked for. None: only those that are written down count."""
     name: str = "abops"
     """What the platform is called, in letters."""
     keep_events_s: float = 90 * 86_400

@@ -14,10 +14,11 @@ from typing import Final
 
 import msgspec
 
-from abops.alerts.model import IncidentDetail, ServiceConfig, ServiceEvent, SuspectedCause
+from abops.alerts.model import IncidentDetail, ServiceEvent, SuspectedCause
 from abops.alerts.rootcause.likely import likely_causes
 from abops.alerts.rootcause.live import incident_evidence
 from abops.alerts.rootcause.model import ChangeSeen, Edge, History
+from abops.alerts.service.calls import Calls
 from abops.alerts.service.enduring import Enduring
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.memory import IncidentUnknownError
@@ -42,13 +43,13 @@ class Causes:
 
     def __init__(
         self,
-        config: ServiceConfig,
+        calls: Calls,
         vault: Vault,
         incidents: Incidents,
         clock: Clock,
         enduring: Enduring,
     ) -> None:
-        self._edges = tuple(Edge(caller, callee) for caller, callee in config.calls)
+        self._calls = calls
         self._vault = vault
         self._incidents = incidents
         self._clock = clock
@@ -93,7 +94,7 @@ class Causes:
             return  # its alerts are counted with the incident that took them over
         evidence = incident_evidence(
             [member.alert for member in detail.members],
-            edges=self._edges,
+            edges=tuple(Edge(caller, callee) for caller, callee in self._calls.known()),
             changes=await self._vault.read(lambda c: _changes(c, detail)),
             history=self._history,
         )

@@ -5,7 +5,7 @@ Lives in the writer's thread beside the transaction it writes in. Decisions are 
 entries of the outbox. Nothing joins a resolved incident.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from abops.alerts.correlate.placing import service_of
 from abops.alerts.model import (
@@ -71,6 +71,10 @@ class Incidents:
         self.passing.load(connection, now)
         self.flapping.load(now)
         self.judging.load()
+
+    def saw_calls(self, calls: Iterable[tuple[str, str]], now: float) -> None:
+        """Note which parts were seen to call which."""
+        self._joining.saw(calls, now)
 
     def apply(self, unit: Unit, events: Sequence[AlertEvent]) -> None:
         """Bring the incidents up to these events, and write what changed."""

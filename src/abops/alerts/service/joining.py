@@ -3,6 +3,7 @@
 What was learned is kept in the store once a minute; which alerts are open is read from there.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from abops.alerts.correlate.join import Correlator, Match, Setting, Sighting
@@ -62,6 +63,12 @@ class Joining:
         """Learn from people that these kinds belong together, or do not."""
         self._correlator.teach(a, b, together=together)
         self._changed = True
+
+    def saw(self, calls: Iterable[tuple[str, str]], now: float) -> None:
+        """Note calls that were seen; each counts for a day."""
+        for caller, callee in calls:
+            self._correlator.topology.saw(caller, callee, now)
+        self._correlator.topology.forget(now)
 
     def close(self, number: int) -> None:
         """Nothing joins this incident any more."""

@@ -23,6 +23,7 @@ from abops.alerts.model import (
 )
 from abops.alerts.service import orders
 from abops.alerts.service.acting import Acting
+from abops.alerts.service.calls import Calls
 from abops.alerts.service.causes import Causes
 from abops.alerts.service.deliver import Delivery
 from abops.alerts.service.ending import end_tasks
@@ -92,7 +93,8 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         config = self.config
         self._delivery = Delivery(config, self._vault, self._incidents, self._metrics, self.clock)
         causes, scoring = self._enduring("causes"), self._enduring("scoring")
-        self._causes = Causes(config, self._vault, self._incidents, self.clock, causes)
+        self._calls = Calls(config, self._vault, self._incidents, self.clock)
+        self._causes = Causes(self._calls, self._vault, self._incidents, self.clock, causes)
         self._scoring = Scoring(config, self._vault, self._incidents, scoring, self.clock)
         self._letters = Letters(config, self._vault, self.clock, self.weekly)
         self._upkeep = Upkeep(config, self._vault, self._metrics, self.clock)
@@ -123,6 +125,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
             *(
                 asyncio.create_task(self._enduring(name).forever(work), name=name)
                 for name, work in (
+                    ("calls", self._calls.run),
                     ("causes", self._causes.run),
                     ("scoring", self._scoring.run),
                     ("letters", self._letters.run),
@@ -138,6 +141,10 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         await self._scoring.close()
         await self._delivery.stop()
         self._hire()  # should it lead once more, it begins with new ones
+
+    def calls(self) -> tuple[tuple[str, str], ...]:
+        """Return which part calls which, as far as is known: caller and callee."""
+        return self._calls.known()
 
     async def heartbeat(self, body: bytes) -> None:
         """Note that the Watchdog alert arrived."""
