@@ -85,6 +85,8 @@ def test_a_dead_region_stops_the_server_and_never_ends_the_log_early(
     """The engine's own restore_command would end with 1..125 here: the log's end to PostgreSQL."""
     done = history.abops("restore", "--to-dir", place, "--from", "us")
     assert done.returncode == 0, done.stderr
+    script = f"cd {place} && ./abops-restore-command 0000000100000000000000FF got; echo $?"
+    assert "1" == run_as_owner("sh", "-c", script).strip()
     history.regions["us"].kill()
     try:
         call = "ABOPS_LOG_DEADLINE=3 ./abops-restore-command 000000010000000000000001 got"
@@ -92,5 +94,3 @@ def test_a_dead_region_stops_the_server_and_never_ends_the_log_early(
         assert "126" == run_as_owner("sh", "-c", script).strip()
     finally:
         history.regions["us"].start()
-    script = f"cd {place} && ./abops-restore-command 0000000100000000000000FF got; echo $?"
-    assert "1" == run_as_owner("sh", "-c", script).strip()

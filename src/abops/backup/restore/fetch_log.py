@@ -27,8 +27,8 @@ owed() {{
   fi
 }}
 stored() {{
-  timeout "${{ABOPS_LOG_DEADLINE:-30}}" {engine} --config="$1" --stanza={stanza} --pg1-path="$PWD" \\
-    --io-timeout=5 --log-level-console=off --log-level-stderr=error \\
+  timeout "${{ABOPS_LOG_DEADLINE:-30}}" {engine} --config="$1" --stanza={stanza} \\
+    --pg1-path="$PWD" --io-timeout=5 --log-level-console=off --log-level-stderr=error \\
     archive-get "$name" "$path"
   case $? in
     0) exit 0 ;;

@@ -1,0 +1,1 @@
+"""Rehearsed restores: that a backup restores is measured, never assumed."""
