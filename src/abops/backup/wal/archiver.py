@@ -158,26 +158,30 @@ class Archiver:
 
     async def _owe(self, segment: Path, names: Collection[str]) -> None:
         """Put a copy aside, or let the dead lose it if that is the rule. Raises QueueError."""
-        room = await asyncio.to_thread(self.queue.room)
-        reason = no_room(self.rules, room, segment.stat().st_size)
+        reason = await asyncio.to_thread(self._put_aside, segment, names)
         if not reason:
-            try:
-                await asyncio.to_thread(self.queue.owe, segment, names)
-            except DifferentSegmentError:
-                raise
-            except QueueError as error:
-                reason = str(error)
-            else:
-                for name in names:
-                    self.places[name].wake()
-                return
-        standings = self.standings()
+            for name in names:
+                self.places[name].wake()
+            return
+        standings = await asyncio.to_thread(self.standings)
         if not all(may_drop(self.rules, standings[name]) for name in names):
             raise QueueError(f"{segment.name} cannot be owed to {', '.join(names)}: {reason}")
         for name in names:
             gap = Gap(name, segment.name, self._clock.now().timestamp(), reason)
             await asyncio.to_thread(self.queue.note_gap, gap)
             _log.error("a segment is lost to a destination", segment=segment.name, dest=name)
+
+    def _put_aside(self, segment: Path, names: Collection[str]) -> str:
+        """Keep a copy for these destinations; say why it could not be."""
+        if reason := no_room(self.rules, self.queue.room(), segment.stat().st_size):
+            return reason
+        try:
+            self.queue.owe(segment, names)
+        except DifferentSegmentError:
+            raise
+        except QueueError as error:
+            return str(error)
+        return ""
 
     def note(self, segment: str, name: str, told: Told) -> None:
         """Learn from what a destination answered, and say when it goes or comes back."""

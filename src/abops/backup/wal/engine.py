@@ -1,6 +1,5 @@
 """Pushing a file to a destination, and asking one for a file, by the backup engine."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
@@ -63,7 +62,7 @@ class EngineCarrier:
     def __init__(self, home: Home, site: Site) -> None:
         self._engine = engine_of(home, site)
         self._stanza = site.stanza
-        self._places: Mapping[str, Destination] = {one.name: one for one in site.sources}
+        self._places: dict[str, Destination] = {one.name: one for one in site.sources}
         self._home = home
 
     async def push(self, destination: str, path: Path, timeout_s: float) -> Told:
