@@ -8,7 +8,7 @@ before PostgreSQL hears that the segment is kept. All owed folders share one cop
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -65,8 +65,16 @@ def queue_folder(home: Home, cluster: Cluster) -> Path:
 class Queue:
     """The folders `inflight` and `owed`, one in each for every destination."""
 
-    def __init__(self, folder: Path, destinations: Iterable[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        destinations: Iterable[str],
+        *,
+        reached: Callable[[str], None] = lambda _step: None,
+    ) -> None:
+        """`reached` is told each step, so that a test can end the process there."""
         self._folder = folder
+        self._reached = reached
         self._staging = folder / "owed" / ".new"
         self.destinations = tuple(destinations)
 
@@ -123,9 +131,11 @@ class Queue:
                 raise QueueError(f"{segment.name} changed while it was copied")
             if reason := judge(staged):
                 raise QueueError(f"{segment.name}: {reason}")
+            self._reached("copied")
             for name in destinations:
                 folder = self._owed(name)
                 (folder / segment.name).hardlink_to(staged)
+                self._reached("one owed")
                 _sync(folder)
         finally:
             staged.unlink(missing_ok=True)
