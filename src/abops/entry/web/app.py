@@ -42,6 +42,7 @@ from abops.entry.web.openapi import describe
 from abops.entry.web.pages import Pages
 from abops.entry.web.people_api import STATUS as PEOPLE_STATUS
 from abops.entry.web.people_api import people_router
+from abops.entry.web.quiet_pages import quiet_router
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.entry.web.statistics import statistics_router
 from abops.entry.web.storms import storms_router
@@ -124,6 +125,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
     app.include_router(console_router(service, pages, Runbooks(runbooks)))
     app.include_router(observe(pages, sources or Sources()))
     app.include_router(storms_router(service, pages))
+    app.include_router(quiet_router(service, pages, access))
     app.include_router(statistics_router(service, pages))
 
     _serve_files(app, assets)

@@ -21,9 +21,11 @@ _ANYBODY: Final = re.compile(r"/logout|/v1/me/.*|/preferences/[a-z]+|/api/dashbo
 """Asked with POST, though nothing of the platform changes."""
 _RESPOND: Final = re.compile(
     r"/(v1/)?incidents/[^/]+/(ack|unack|note|notes|assign|silence|resolve|noise|label)"
-    r"|/(v1/)?silences(/.*)?|/v1/train"
+    r"|/(v1/)?silences(/.*)?|/v1/train|/v1/reconcile"
 )
-_OPERATE: Final = re.compile(r"/v1/train|/(v1/)?incidents/[^/]+/(merge|split)|/(v1/)?windows(/.*)?")
+_OPERATE: Final = re.compile(
+    r"/v1/train|/(v1/)?incidents/[^/]+/(merge|split)|/v1/windows(/.*)?|/maintenance(/.*)?"
+)
 
 
 def is_open(path: str) -> bool:

@@ -12,6 +12,7 @@ from abops.alerts.route.matcher import MatcherSyntaxError
 from abops.alerts.route.oncall import next_handover, on_call
 from abops.alerts.route.window import Schedule, ScheduleError
 from abops.alerts.service import AlertService
+from abops.alerts.service.comparing import NothingToCompareError
 from abops.alerts.service.hush import SilenceError, SilenceUnknownError
 from abops.alerts.store.duty import SilenceRow
 from abops.entry.web.alerts_api import (
@@ -37,6 +38,7 @@ STATUS: Final[dict[type[OpsError], int]] = {
     ScheduleError: 400,
     SilenceError: 400,
     SilenceUnknownError: 404,
+    NothingToCompareError: 409,
 }
 Words = Annotated[str, Meta(min_length=1, max_length=4_000)]
 
@@ -61,6 +63,8 @@ class Planning(Struct, frozen=True):
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     by: Name = "api"
+    key: Annotated[str, Meta(max_length=128)] = ""
+    """Names it for whoever plans it, a deploy for instance: asked for twice, it is planned once."""
 
 
 def duty_router(service: AlertService) -> APIRouter:
@@ -69,7 +73,7 @@ def duty_router(service: AlertService) -> APIRouter:
     tokens = Tokens(Path(service.config.endpoints.secrets_dir))
     _add_silences(router, service, tokens)
     _add_windows(router, service, tokens)
-    _add_duty(router, service)
+    _add_duty(router, service, tokens)
     return router
 
 
@@ -127,6 +131,7 @@ def _add_windows(router: APIRouter, service: AlertService, tokens: Tokens) -> No
             schedule=asked.schedule,
             starts_at=_seconds(asked.starts_at),
             ends_at=_seconds(asked.ends_at),
+            key=asked.key,
         )
         return answer({"id": number}, 201)
 
@@ -139,7 +144,7 @@ def _add_windows(router: APIRouter, service: AlertService, tokens: Tokens) -> No
         return answer({"ended": True})
 
 
-def _add_duty(router: APIRouter, service: AlertService) -> None:
+def _add_duty(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
     @router.get("/v1/oncall")
     async def oncall() -> Response:
         """Say who of each team is on call, and until when."""
@@ -151,6 +156,28 @@ def _add_duty(router: APIRouter, service: AlertService) -> None:
                 for name, rota in rotas.items()
             ]
         )
+
+    @router.get("/v1/channels")
+    async def channels() -> Response:
+        """Say how each channel stands: what waits, what it took last, what was given up."""
+        kinds = service.config.routing.channels
+        return answer(
+            [
+                msgspec.structs.asdict(row)
+                | {
+                    "type": kinds[row.channel].type,
+                    "oldest_at": _moment(row.oldest_at),
+                    "told_at": _moment(row.told_at),
+                }
+                for row in await service.channels()
+            ]
+        )
+
+    @router.post("/v1/reconcile")
+    async def reconcile(request: Request) -> Response:
+        """Compare notes with Alertmanager now instead of within a minute."""
+        require_respond(request, tokens)
+        return answer(await service.reconcile())
 
     @router.get("/v1/incidents/{number}/pages")
     async def pages(number: str) -> Response:

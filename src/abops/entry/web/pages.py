@@ -13,6 +13,7 @@ from abops.alerts.service import AlertService
 from abops.entry.web import wording
 from abops.entry.web.assets import Assets
 from abops.entry.web.caller import caller_of, is_guarded, may
+from abops.entry.web.quiet_words import in_words
 from abops.kernel.clock import Clock, moment
 from abops.kernel.errors import OpsError
 from abops.kernel.quantities import humanize_seconds
@@ -67,6 +68,7 @@ class Pages:
             "short_count": wording.short_count,
             "age": wording.ago,
             "with_code": wording.with_code,
+            "matchers": in_words,
             "web_address": wording.web_address,
             "duration": lambda span: humanize_seconds(span.total_seconds()),
         }

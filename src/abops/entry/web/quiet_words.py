@@ -52,8 +52,9 @@ def _one_in_words(matcher: Matcher) -> str:
         return f"with {label}" if negated else f"without {label}"
     if "~" in matcher.operator and _ALTERNATIVES.fullmatch(matcher.value):
         words = re.sub(r"\\(.)", r"\1", matcher.value).split("|")
-        listed = f"{', '.join(words[:-1])} or {words[-1]}"
-        return f"{label} is {'neither ' if negated else ''}{listed}"
+        first, last = ", ".join(words[:-1]), words[-1]
+        both = f"neither {first} nor {last}" if negated else f"{first} or {last}"
+        return f"{label} is {both}"
     return f"{label} {_SAYS[matcher.operator]} {matcher.value}"
 
 

@@ -4,7 +4,10 @@ import { showNew } from "./live.js";
 import { openHelp } from "./preferences.js";
 
 const CHORD_MS = 1000;
-const PLACES = { i: "/incidents", d: "/dashboards", s: "/slo", t: "/traces", l: "/logs", c: "/coverage" };
+const PLACES = {
+  i: "/incidents", d: "/dashboards", s: "/slo", t: "/traces", l: "/logs", c: "/coverage",
+  q: "/silences", o: "/on-call", b: "/backups",
+};
 let chordAt = -CHORD_MS;
 
 const links = () => [...document.querySelectorAll("[data-rows] a[data-open]")];
