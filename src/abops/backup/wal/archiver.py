@@ -87,10 +87,6 @@ class Archiver:
         # The program may be killed: the segment is on its way all the same.
         return await asyncio.shield(task)
 
-    async def finish(self) -> None:
-        """Wait for the segments that are on their way: seconds, by their timeouts."""
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
-
     async def _timed(self, segment: Path) -> Reply:
         began = self._clock.monotonic()
         try:

@@ -42,9 +42,18 @@ class Server:
 
     def __init__(self, archiver: Archiver) -> None:
         self._archiver = archiver
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def finish(self) -> None:
+        """Wait until those who have asked are answered: seconds, by the timeouts of pushes."""
+        await asyncio.gather(*self._open, return_exceptions=True)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read a question, write the answer."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
         try:
             async with asyncio.timeout(_QUESTION_S):
                 line = await reader.readuntil(b"\n")
@@ -127,7 +136,8 @@ async def serve(
         )
         if metrics_port is not None:
             stack.callback(metrics.serve(metrics_port, archiver.views))
-        server = await _listen(home, Server(archiver), stack)
+        answering = Server(archiver)
+        server = await _listen(home, answering, stack)
         stop = asyncio.Event()
         for sig in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sig, stop.set)
@@ -141,8 +151,8 @@ async def serve(
         server.close()
         for task in running:
             task.cancel()
+        await answering.finish()
         await asyncio.gather(*running, return_exceptions=True)
-        await archiver.finish()
         for task in ended:
             task.result()
         _log.info("archiver ends")
@@ -170,5 +180,5 @@ async def _listen(home: Home, server: Server, stack: ExitStack) -> asyncio.Serve
     finally:
         os.umask(mask)
     stack.callback(home.socket.unlink, missing_ok=True)
-    line.setblocking(False)
+    line.settimeout(0)
     return await asyncio.start_unix_server(server.answer, sock=line, limit=_LONGEST)
