@@ -94,6 +94,16 @@ class AlertsApi:
         changed: dict[str, Any] = self._ask("POST", path, json={"alerts": list(alerts), "by": by})
         return changed
 
+    def channels(self) -> list[dict[str, Any]]:
+        """Return how each channel stands."""
+        found: list[dict[str, Any]] = self._ask("GET", "/v1/channels")
+        return found
+
+    def reconcile(self) -> dict[str, Any]:
+        """Have notes compared with Alertmanager; return what came of it."""
+        found: dict[str, Any] = self._ask("POST", "/v1/reconcile")
+        return found
+
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences that have not ended."""
         found: list[dict[str, Any]] = self._ask("GET", "/v1/silences")

@@ -14,6 +14,7 @@ from abops.alerts.service.report import WeeklyReport, weekly
 from abops.alerts.service.vault import Vault
 from abops.alerts.store import statistics as rows
 from abops.alerts.store.database import Connection
+from abops.alerts.store.standing import ChannelRow, channels
 from abops.alerts.store.statistics import Lived
 from abops.kernel.clock import Clock, moment
 
@@ -47,6 +48,13 @@ class Figures:
         until = self.clock.now()
         routing = self.config.routing
         return await self._vault.read(lambda c: _statistics(c, until, days, routing))
+
+    async def channels(self) -> tuple[ChannelRow, ...]:
+        """Return how every channel stands, also one that nothing was told to yet."""
+        now = self.clock.now().timestamp()
+        found = {row.channel: row for row in await self._vault.read(lambda c: channels(c, now))}
+        names = self.config.routing.channels
+        return tuple(found.get(name, ChannelRow(name)) for name in names)
 
     async def weekly(self, name: str) -> WeeklyReport:
         """Write the report of the last seven days."""

@@ -102,8 +102,16 @@ class Hush:
         return self._add(unit, "silence", row, actor)
 
     def window(self, unit: Unit, row: rows.SilenceRow, actor: Actor) -> int:
-        """Keep a window; raises SilenceError, MatcherSyntaxError, ScheduleError."""
-        return self._add(unit, "window", row, actor)
+        """Keep a window, one for each key.
+
+        Raises SilenceError, MatcherSyntaxError, ScheduleError.
+        """
+        if row.key and (known := rows.keyed_window(unit.connection, row.key)) is not None:
+            return known
+        number = self._add(unit, "window", row, actor)
+        if row.key:
+            rows.key_window(unit.connection, row.key, number)
+        return number
 
     def end(self, unit: Unit, what: What, number: int, actor: Actor) -> None:
         """End a silence or a window now; raises SilenceUnknownError."""

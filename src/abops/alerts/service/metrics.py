@@ -37,6 +37,9 @@ class Metrics:
         self._open = Gauge(
             "abops_incidents_open", "Incidents not resolved", ["severity"], registry=registry
         )
+        self._storms = Gauge(
+            "abops_storms_running", "Storms of alerts that are not over", registry=registry
+        )
         self._oldest = Gauge(
             "abops_outbox_oldest_seconds",
             "Age of the oldest message not yet accepted",
@@ -126,10 +129,12 @@ class Metrics:
         open_incidents: Mapping[str, int],
         oldest_s: Mapping[str, float],
         heartbeat_age_s: float,
+        storms_running: int = 0,
     ) -> bytes:
         """Return all metrics in Prometheus' text format."""
         for severity in SEVERITIES:
             self._open.labels(severity).set(open_incidents.get(severity, 0))
             self._oldest.labels(severity).set(oldest_s.get(severity, 0.0))
         self._heartbeat.set(heartbeat_age_s)
+        self._storms.set(storms_running)
         return generate_latest(self._registry)

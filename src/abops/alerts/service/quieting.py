@@ -57,6 +57,7 @@ class Quieting:
         starts_at: float | None = None,
         ends_at: float | None = None,
         via: str = "api",
+        key: str = "",
     ) -> int:
         """Plan a maintenance window, once or every week; return its number.
 
@@ -66,7 +67,7 @@ class Quieting:
         text = msgspec.json.encode(schedule).decode() if schedule else ""
         start = starts_at if schedule or starts_at is not None else now
         end = None if schedule else ends_at
-        row = SilenceRow(0, matchers, reason, start, end, now, by, name, text)
+        row = SilenceRow(0, matchers, reason, start, end, now, by, name, text, key)
         return await self._vault.order(orders.WINDOW, row, Actor(by, via))
 
     async def end_window(self, number: int, *, by: str, via: str = "api") -> None:

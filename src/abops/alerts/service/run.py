@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from abops.alerts.model import (
     Actor,
-    AlertEvent,
     IncidentDetail,
     IncidentState,
     IncidentSummary,
@@ -25,6 +24,7 @@ from abops.alerts.service import orders
 from abops.alerts.service.acting import Acting
 from abops.alerts.service.calls import Calls
 from abops.alerts.service.causes import Causes
+from abops.alerts.service.comparing import Compared, Comparing, NothingToCompareError
 from abops.alerts.service.deliver import Delivery
 from abops.alerts.service.ending import end_tasks
 from abops.alerts.service.enduring import Enduring
@@ -40,14 +40,14 @@ from abops.alerts.service.regrouping import Regrouping
 from abops.alerts.service.scoring import Scoring, Trained
 from abops.alerts.service.upkeep import Upkeep
 from abops.alerts.service.vault import Vault
-from abops.alerts.service.watch import deadman, gone_there, missing_here, vanished
+from abops.alerts.service.watch import deadman
 from abops.alerts.store import incidents as rows
 from abops.alerts.store import outbox, reading
 from abops.alerts.store import storms as storm_rows
 from abops.alerts.store.place import FILE, Place
 from abops.alerts.store.writer import Unit
 from abops.clients.alertmanager import Alertmanager
-from abops.kernel.clock import Clock, SystemClock, moment
+from abops.kernel.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,7 +85,6 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._heard_at = 0.0
         self._silent_since: datetime | None = None
-        self._missing: dict[str, float] = {}
         self._compare_now = asyncio.Event()
 
     def _hire(self) -> None:
@@ -98,6 +97,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         self._scoring = Scoring(config, self._vault, self._incidents, scoring, self.clock)
         self._letters = Letters(config, self._vault, self.clock, self.weekly)
         self._upkeep = Upkeep(config, self._vault, self._metrics, self.clock)
+        self._comparing = Comparing(config.settings, self.clock)
 
     async def start(self) -> None:
         """Open the store and take alerts; rebuild the state and start the workers, if it leads."""
@@ -118,7 +118,6 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         self._metrics.duplicate_pages.inc(in_doubt)
         self._heard_at = self._now()  # silence counts from here, not from before a pause
         self._silent_since = None
-        self._missing = {}
         self._delivery.start()
         self._tasks = [
             asyncio.create_task(self._every(TICK_S, self._tick)),
@@ -215,10 +214,11 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
 
     async def metrics(self) -> bytes:
         """Return the metrics in Prometheus' text format."""
-        opened, waiting, heard_at = await self._vault.read(
+        opened, waiting, storms, heard_at = await self._vault.read(
             lambda c: (
                 reading.open_by_severity(c),
                 outbox.oldest_by_severity(c),
+                len(storm_rows.running(c)),
                 reading.heartbeat_at(c, SOURCE) if self._vault.place.shared else None,
             )
         )
@@ -226,6 +226,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         return self._metrics.text(
             open_incidents=opened,
             oldest_s={severity: max(now - since, 0.0) for severity, since in waiting.items()},
+            storms_running=storms,
             heartbeat_age_s=now - max(self._heard_at, heard_at or 0.0),
         )
 
@@ -309,23 +310,25 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         finally:
             await client.close()
 
-    async def _compare(self, client: Alertmanager) -> None:
+    async def reconcile(self) -> Compared:
+        """Compare notes with Alertmanager now; raises NothingToCompareError."""
+        url = self.config.alertmanager_url
+        if url is None or not self._vault.leads:
+            raise NothingToCompareError("notes are compared with no Alertmanager here")
+        client = Alertmanager(url)
+        try:
+            return await self._compare(client)
+        finally:
+            await client.close()
+
+    async def _compare(self, client: Alertmanager) -> Compared:
         listed = await client.alerts()
-        now = self.clock.now()
-        settings = self.config.settings
         firing = await self._vault.write(lambda _unit: self._incidents.firing())
-        gone = gone_there(listed, firing, settings)
-        gone.discard(deadman(self.config.env, since=now).fingerprint)
-        # What others sent, Alertmanager cannot know.
-        gone -= self._expiry.known()
-        self._missing = {f: self._missing.get(f, now.timestamp()) for f in gone}
-        latest = now.timestamp() - settings.vanished_after_s
-        events: list[AlertEvent] = missing_here(listed, firing, settings, now)
-        events += [
-            vanished(f, moment(firing[f]), now) for f, at in self._missing.items() if at <= latest
-        ]
+        own = deadman(self.config.env, since=self.clock.now()).fingerprint
+        events, found = self._comparing.compare(listed, firing, {own, *self._expiry.known()})
         if events:
             await self._vault.store(events)
+        return found
 
     def _enduring(self, task: str) -> Enduring:
         return Enduring(task, self._metrics)

@@ -5,6 +5,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 from sqlalchemy import Connection
 
+_KEYED = "window key: "
 _labels = msgspec.json.Decoder(dict[str, str])
 
 
@@ -42,6 +43,8 @@ class SilenceRow(Struct, frozen=True):
     created_by: str
     name: str = ""
     schedule: str = ""
+    key: str = ""
+    """What a program calls it, so that asking twice plans it once."""
 
 
 def timers(connection: Connection, kind: str) -> list[TimerRow]:
@@ -148,6 +151,22 @@ def add_window(connection: Connection, row: SilenceRow) -> int:
         ),
     )
     return int(done.scalar_one())
+
+
+def keyed_window(connection: Connection, key: str) -> int | None:
+    """Return the window that was planned under a key. None: none was."""
+    found = connection.exec_driver_sql(
+        "SELECT value FROM counter WHERE name = ?", (f"{_KEYED}{key}",)
+    ).scalar()
+    return None if found is None else int(found)
+
+
+def key_window(connection: Connection, key: str, number: int) -> None:
+    """Note under which key a window was planned."""
+    connection.exec_driver_sql(
+        "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+        (f"{_KEYED}{key}", number),
+    )
 
 
 def silences(connection: Connection, now: float) -> list[SilenceRow]:

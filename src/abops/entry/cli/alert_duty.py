@@ -74,6 +74,7 @@ def maintenance() -> None:
 @click.option("--days", help="Every week on these days: sat,sun. Without it: once.")
 @click.option("--at", help='Local time at which it opens, "02:00". Without it: now.')
 @click.option("--tz", default="UTC", show_default=True, help="Time zone of --at.")
+@click.option("--key", default="", help="Name of what plans it; asked for twice, it is one window.")
 @_reason
 @_by
 @service_option
@@ -86,7 +87,7 @@ def add_window(**options: Any) -> None:  # noqa: ANN401 - click's own
     days, at, lasts = options["days"], options["at"], options["lasts"]
     if (days is None) != (at is None):
         raise click.UsageError("--days and --at go together")
-    body = {name: options[name] for name in ("name", "matchers", "reason", "by")}
+    body = {name: options[name] for name in ("name", "matchers", "reason", "by", "key")}
     if days:
         named = [day.strip() for day in days.split(",")]
         body["schedule"] = {"days": named, "at": at, "for": lasts, "tz": options["tz"]}

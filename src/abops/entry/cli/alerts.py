@@ -11,6 +11,7 @@ from abops.entry.cli.alert_act import assign, noise, note, resolve
 from abops.entry.cli.alert_correlate import correlate
 from abops.entry.cli.alert_duty import maintenance, silence
 from abops.entry.cli.alert_learning import fatigue, train
+from abops.entry.cli.alert_looking import channels, reconcile, replay
 from abops.entry.cli.alert_regroup import merge, split
 from abops.entry.cli.alert_simulate import simulate
 from abops.entry.cli.alert_store import store_options
@@ -41,6 +42,8 @@ for command in (resolve, assign, note, noise):
 group.add_command(merge)
 group.add_command(silence)
 group.add_command(simulate)
+for command in (channels, reconcile, replay):
+    group.add_command(command)
 group.add_command(token)
 group.add_command(user)
 group.add_command(split)
