@@ -3,7 +3,6 @@
 import hmac
 import itertools
 import json
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from abops.alerts.model import ServiceConfig
 from abops.alerts.service import AlertService
 from abops.entry.web.app import create_app
 from abops.kernel.clock import SystemClock
+from support.alert_stores import in_store
 from support.alerts import (
     PROMPT,
     a_body,
@@ -69,8 +69,7 @@ async def press(channels: Channels, part: str, **wanted: object) -> dict[str, An
 
 
 def audited(folder: Path) -> list[tuple[str, str, str, str]]:
-    with sqlite3.connect(folder / "alerts.db") as connection:
-        return connection.execute("SELECT actor, via, action, subject FROM audit").fetchall()
+    return in_store(folder, "SELECT actor, via, action, subject FROM audit ORDER BY id")
 
 
 def a_slack_message(channels: Channels, service: AlertService) -> dict[str, str]:
@@ -251,11 +250,12 @@ async def test_only_linked_people_with_the_role_may_press(
 ) -> None:
     async with served(channels, tmp_path, allow_unlinked=False) as (service, client, _):
         await opened(service)
-        with sqlite3.connect(tmp_path / "alerts.db", timeout=10) as connection:
-            connection.executemany(
-                "INSERT INTO principal (name, role, slack, created_at) VALUES (?, ?, ?, 0)",
-                [("ana", "responder", "U0ANA"), ("vic", "viewer", "U0VIC")],
-            )
+        in_store(
+            tmp_path,
+            "INSERT INTO principal (name, role, slack, created_at) VALUES (?, ?, ?, 0)",
+            ("ana", "responder", "U0ANA"),
+            ("vic", "viewer", "U0VIC"),
+        )
 
         async def by(user: str) -> str:
             body = an_interaction(channels, service, user)

@@ -1,9 +1,8 @@
 """Where an incident may have begun: found beside the alerts, told, remembered."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
+from support.alert_stores import in_store
 from support.alerts import a_body, a_service, an_alert, eventually, over, told
 from support.channels import Channels
 
@@ -36,12 +35,7 @@ async def test_an_incident_that_is_over_counts_for_the_next(
         await service.ingest(a_body(over(first)))
 
         async def counted() -> bool:
-            with closing(sqlite3.connect(tmp_path / "alerts.db")) as database:
-                return bool(
-                    database.execute(
-                        "SELECT count(*) FROM learned WHERE name = 'history'"
-                    ).fetchone()[0]
-                )
+            return bool(in_store(tmp_path, "SELECT 1 FROM learned WHERE name = 'history'"))
 
         await eventually(counted, what="the first incident counted")
     async with a_service(channels, tmp_path) as service:  # it remembers after a restart

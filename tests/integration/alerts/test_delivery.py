@@ -1,9 +1,9 @@
 """From a webhook to the channels, in every way a channel can behave."""
 
-import sqlite3
 from pathlib import Path
 
 from abops.alerts.model import Endpoints, ServiceSettings
+from support.alert_stores import in_store
 from support.alerts import a_body, a_service, an_alert, endpoints_of, eventually, over, told
 from support.channels import Channels
 
@@ -198,9 +198,7 @@ async def test_what_was_being_sent_when_it_died_is_sent_once_more(
     async with a_service(channels, tmp_path) as service:
         await service.ingest(a_body(an_alert()))
         await told(service, 1, ("pd", "open"), ("chat", "open"))
-    with sqlite3.connect(tmp_path / "alerts.db") as database:  # as a kill -9 would leave it
-        database.execute("UPDATE outbox SET state = 'sending', reference = ''")
-    database.close()
+    in_store(tmp_path, "UPDATE outbox SET state = 'sending', reference = ''")  # as kill -9 would
     async with a_service(channels, tmp_path) as service:
 
         async def both_again() -> bool:

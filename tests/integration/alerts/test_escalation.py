@@ -1,6 +1,5 @@
 """Level after level until somebody takes it, with a real service and the channel servers."""
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from msgspec.structs import replace
 
 from abops.alerts.model import Level, OnCall, Policy, ServiceConfig, Team
 from abops.alerts.service import AlertService
+from support.alert_stores import in_store
 from support.alerts import (
     PROMPT,
     a_body,
@@ -103,9 +103,7 @@ async def test_an_acknowledgement_stops_it_and_taking_it_back_goes_on(
         await service.ack(1, by="ana")
 
         async def waits_for_expiry() -> bool:
-            with sqlite3.connect(tmp_path / "alerts.db") as database:
-                due = database.execute("SELECT due FROM timer WHERE fired_at IS NULL").fetchall()
-            database.close()
+            due = in_store(tmp_path, "SELECT due FROM timer WHERE fired_at IS NULL")
             return bool(due) and due[0][0] > service.clock.now().timestamp() + 500
 
         await eventually(waits_for_expiry, what="the timer waits for the expiry")
@@ -152,11 +150,7 @@ async def test_what_is_resolved_wakes_nobody_any_more(channels: Channels, tmp_pa
         await service.ingest(a_body(over(alert)))
 
         async def no_timer() -> bool:
-            with sqlite3.connect(tmp_path / "alerts.db") as database:
-                left = database.execute("SELECT count(*) FROM timer WHERE fired_at IS NULL")
-                count = left.fetchone()[0]
-            database.close()
-            return count == 0
+            return not in_store(tmp_path, "SELECT 1 FROM timer WHERE fired_at IS NULL")
 
         await eventually(no_timer, what="no timer is left")
         assert 1 == len(await service.pages(1))

@@ -1,7 +1,6 @@
 """Alerts from others than Alertmanager, changes, and what people do with an incident."""
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ import msgspec
 from abops.alerts.service import AlertService
 from abops.entry.web.app import create_app
 from abops.kernel.clock import SystemClock
+from support.alert_stores import in_store
 from support.alerts import a_body, a_service, an_alert, endpoints_of, eventually, told
 from support.api import listening
 from support.channels import Channels
@@ -109,8 +109,7 @@ async def test_what_cannot_be_read_is_kept_with_its_sender(
         assert "Grafana" in answer.json()["hint"]
         scraped = (await client.get("/metrics")).text
         assert 'abops_alerts_received_total{result="rejected",source="grafana"} 1.0' in scraped
-    with sqlite3.connect(tmp_path / "alerts.db") as connection:
-        rows = connection.execute("SELECT source, position FROM rejected ORDER BY id").fetchall()
+    rows = in_store(tmp_path, "SELECT source, position FROM rejected ORDER BY id")
     assert [("generic", 0), ("generic", 1)] == rows[:2]
     assert "grafana" == rows[2][0]
 

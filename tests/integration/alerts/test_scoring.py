@@ -1,13 +1,12 @@
 """How likely it is that somebody has to act: learned from people, shown, never in the way."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from abops.alerts.model import IncidentDetail
 from abops.alerts.service import AlertService, scoring
+from support.alert_stores import in_store
 from support.alerts import a_body, a_service, an_alert, eventually, over, told
 from support.channels import Channels
 
@@ -15,11 +14,6 @@ from support.channels import Channels
 @pytest.fixture(autouse=True)
 def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "SETTLE_S", 0.01)
-
-
-def rows(folder: Path, statement: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(folder / "alerts.db")) as database:
-        return database.execute(statement).fetchall()
 
 
 async def lived(
@@ -31,7 +25,7 @@ async def lived(
 
     async def judged() -> bool:
         found = f"SELECT 1 FROM learned WHERE name = 'score/{number}'"  # noqa: S608 - a number
-        return bool(rows(folder, found))
+        return bool(in_store(folder, found))
 
     await eventually(judged, what="an incident judged")
     if acted:
@@ -49,7 +43,7 @@ async def taught(service: AlertService, folder: Path, lives: int = 20) -> None:
         await lived(service, folder, "PaymentsFail" if acted else "DiskGrows", number, acted=acted)
 
     async def labelled() -> bool:
-        return rows(folder, "SELECT count(*) FROM label") == [(lives,)]
+        return in_store(folder, "SELECT count(*) FROM label") == [(lives,)]
 
     await eventually(labelled, what="every incident labelled")
 
@@ -103,7 +97,7 @@ async def test_an_incident_that_counts_as_acted_on_may_be_called_noise_later(
 
         async def turned() -> bool:
             await service.train()
-            return rows(tmp_path, "SELECT value, reason FROM label WHERE incident = 2") == [
+            return in_store(tmp_path, "SELECT value, reason FROM label WHERE incident = 2") == [
                 (0, "called noise")
             ]
 

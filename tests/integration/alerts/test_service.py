@@ -1,7 +1,6 @@
 """The service's promises about what it is sent, who it watches and what it tells."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from abops.alerts.ingest.webhook import MalformedBodyError
 from abops.alerts.model import IngestResult, ServiceSettings
 from abops.alerts.service.vault import OverloadedError
+from support.alert_stores import in_store, locked
 from support.alerts import a_body, a_service, an_alert, eventually, over
 from support.channels import Channels
 
@@ -51,9 +51,7 @@ async def test_what_cannot_be_read_is_kept(channels: Channels, tmp_path: Path) -
             await service.ingest(b"{nope")
         await service.ingest(a_body(an_alert(), {"status": "firing"}))
         metrics = (await service.metrics()).decode()
-    with sqlite3.connect(tmp_path / "alerts.db") as database:
-        kept = database.execute("SELECT position, content FROM rejected ORDER BY id").fetchall()
-    database.close()
+    kept = in_store(tmp_path, "SELECT position, content FROM rejected ORDER BY id")
     assert [(1, b"{nope"), (1, b'{"status": "firing"}')] == kept
     assert 'abops_alerts_received_total{result="rejected",source="alertmanager"} 2.0' in metrics
 
@@ -64,18 +62,15 @@ async def test_a_locked_store_answers_later_and_is_well_again(
     settings = ServiceSettings(stall_limit_s=0.3)
     async with a_service(channels, tmp_path, settings=settings) as service:
         await service.ingest(a_body(an_alert()))
-        intruder = sqlite3.connect(tmp_path / "alerts.db", isolation_level=None)
-        intruder.execute("BEGIN IMMEDIATE")
-        waiting = asyncio.create_task(service.ingest(a_body(an_alert("B"))))
+        with locked(tmp_path):
+            waiting = asyncio.create_task(service.ingest(a_body(an_alert("B"))))
 
-        async def red() -> bool:
-            return not service.readiness().ready
+            async def red() -> bool:
+                return not service.readiness().ready
 
-        await eventually(red, what="readiness red")
-        with pytest.raises(OverloadedError, match="a commit has been running"):
-            await service.ingest(a_body(an_alert("C")))
-        intruder.execute("COMMIT")
-        intruder.close()
+            await eventually(red, what="readiness red")
+            with pytest.raises(OverloadedError, match="a commit has been running"):
+                await service.ingest(a_body(an_alert("C")))
         assert 1 == (await waiting).accepted
 
         async def green() -> bool:
@@ -87,16 +82,13 @@ async def test_a_locked_store_answers_later_and_is_well_again(
 async def test_too_many_waiting_are_answered_later(channels: Channels, tmp_path: Path) -> None:
     settings = ServiceSettings(queue_limit=10, stall_limit_s=60)
     async with a_service(channels, tmp_path, settings=settings) as service:
-        intruder = sqlite3.connect(tmp_path / "alerts.db", isolation_level=None)
-        intruder.execute("BEGIN IMMEDIATE")
-        bodies = [a_body(*(an_alert(f"A{n}-{i}") for i in range(11))) for n in range(3)]
-        tasks = [asyncio.create_task(service.ingest(body)) for body in bodies]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        assert ["wait to be stored"] == [
-            "wait to be stored" for task in done if "wait to be stored" in str(task.exception())
-        ][:1]
-        intruder.execute("COMMIT")
-        intruder.close()
+        with locked(tmp_path):
+            bodies = [a_body(*(an_alert(f"A{n}-{i}") for i in range(11))) for n in range(3)]
+            tasks = [asyncio.create_task(service.ingest(body)) for body in bodies]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            assert ["wait to be stored"] == [
+                "wait to be stored" for task in done if "wait to be stored" in str(task.exception())
+            ][:1]
         results = await asyncio.gather(*tasks, return_exceptions=True)
     assert sum(r.accepted for r in results if isinstance(r, IngestResult)) in (11, 22)
 

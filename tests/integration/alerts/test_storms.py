@@ -2,10 +2,9 @@
 
 import asyncio
 import re
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from abops.alerts.model import Routing, ServiceConfig, ServiceSettings, Storm
 from abops.alerts.service import AlertService
 from abops.kernel.clock import SystemClock
+from support.alert_stores import in_store
 from support.alerts import a_body, a_routing, an_alert, endpoints_of, eventually
 from support.channels import Channels
 
@@ -150,8 +150,7 @@ async def test_a_restart_in_a_storm_loses_nothing_and_pages_nobody_again(
 
         await eventually(told, what="the storm is told", timeout_s=60)
     rung = pages(channels)
-    with closing(sqlite3.connect(tmp_path / "alerts.db")) as database:
-        (stored,) = database.execute("SELECT count(*) FROM event").fetchone()
+    ((stored,),) = in_store(tmp_path, "SELECT count(*) FROM event")
     async with a_hurried_service(channels, tmp_path, routing, clock) as service:
         running = await service.storms()
         await flood(service, clock, range(1_000, 2_000), A_MINUTE_S / 2)
