@@ -1,11 +1,12 @@
 """Fetching from Telegram which buttons were pressed, where Telegram cannot reach this service.
 
 Telegram lets one program at a time wait for a bot's updates, so the bot has to be this
-platform's own. What is fetched is done with only when the next call says so: after a crash it
+platform's own, and of several replicas only the leading one waits. What is fetched is done with only when the next call says so: after a crash it
 comes again, and is recognised.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -31,8 +32,11 @@ _log = structlog.get_logger()
 class Polling:
     """One worker for each bot."""
 
-    def __init__(self, config: ServiceConfig, callbacks: Callbacks) -> None:
+    def __init__(
+        self, config: ServiceConfig, callbacks: Callbacks, leads: Callable[[], bool]
+    ) -> None:
         self._config = config
+        self._leads = leads
         self._callbacks = callbacks
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -54,6 +58,9 @@ class Polling:
         pause = _FIRST_PAUSE_S
         try:
             while True:
+                if not self._leads():
+                    await asyncio.sleep(_FIRST_PAUSE_S)
+                    continue
                 try:
                     found = await telegram.updates(after=last, timeout_s=WAIT_S)
                     for number, update in telegram_updates(found):

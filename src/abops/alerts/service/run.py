@@ -193,6 +193,11 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
         await self._vault.order(orders.UNACK, number, actor)
         return await self._vault.summary(number)
 
+    @property
+    def leads(self) -> bool:
+        """Whether this replica keeps the incidents; the only one of a SQLite file always does."""
+        return self._vault.leads
+
     async def train(self) -> Trained:
         """Fit the score to all labels now instead of at night."""
         return await self._scoring.train()

@@ -107,7 +107,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         allow_unlinked = service.config.env == "local"
     linking = access.linking if access else None
     callbacks = Callbacks(service, allow_unlinked=allow_unlinked, linking=linking)
-    polling = Polling(service.config, callbacks)
+    polling = Polling(service.config, callbacks, lambda: service.leads)
 
     app = FastAPI(
         title="AnalyticBot Ops",
