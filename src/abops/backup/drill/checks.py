@@ -11,7 +11,7 @@ from abops.backup.drill.fingerprints import databases_of
 from abops.backup.drill.heartbeat import TABLE, Beat, last_beat
 from abops.backup.model import Cluster
 from abops.clients.postgres_server import PostgresServer, call
-from abops.clients.postgres_session import PostgresSession
+from abops.clients.postgres_session import PostgresSession, SocketAddress
 
 PROGRAM_S: Final = 1_800.0
 _REVISION: Final = re.compile(r"^[0-9a-zA-Z_]+$")
@@ -77,22 +77,28 @@ async def check_programs(server: PostgresServer, cluster: Cluster) -> tuple[Chec
     """Every index and page is sound, and everything can be read out."""
     at = server.address
     where = ["-h", str(at.folder), "-p", str(at.port), "-U", at.user]
+    names = databases_of(at, cluster.database)
+    bare = [name for name in names if not _has_amcheck(at, name)]
     code, _, errors = await call(
         cluster.programs / "pg_amcheck", *where, "--all", "--install-missing", timeout_s=PROGRAM_S
     )
+    for name in bare:
+        # The server may go live: it must not have more than it was restored with.
+        with PostgresSession(at, name) as session:
+            session.run("DROP EXTENSION IF EXISTS amcheck")
     found = [judge("pg_amcheck finds nothing", code == 0, _first(errors))]
-    for name in databases_of(at, cluster.database):
+    for name in names:
         dump = [*where, "-d", name, "-Fc", "-Z0", "-f", "/dev/null"]
         code, _, errors = await call(cluster.programs / "pg_dump", *dump, timeout_s=PROGRAM_S)
         found.append(judge(f"pg_dump reads {name}", code == 0, _first(errors)))
     return tuple(found)
 
 
-def revisions(server: PostgresServer, cluster: Cluster) -> dict[str, str]:
+def revisions_of(address: SocketAddress, cluster: Cluster) -> dict[str, str]:
     """Return the revision of the schema for each database that keeps one."""
     found = {}
-    for name in databases_of(server.address, cluster.database):
-        with PostgresSession(server.address, name) as session:
+    for name in databases_of(address, cluster.database):
+        with PostgresSession(address, name) as session:
             if session.one("SELECT to_regclass('public.alembic_version') IS NOT NULL"):
                 rows = session.rows("SELECT version_num FROM public.alembic_version ORDER BY 1")
                 found[name] = ", ".join(str(row[0]) for row in rows)
@@ -108,6 +114,11 @@ def check_revisions(found: Mapping[str, str], expected: Mapping[str, str] | None
         same = all(found.get(name) == revision for name, revision in expected.items())
         return judge("Alembic revision is known", same, told)
     return judge("Alembic revision is known", all(map(_REVISION.match, found.values())), told)
+
+
+def _has_amcheck(address: SocketAddress, database: str) -> bool:
+    with PostgresSession(address, database) as session:
+        return bool(session.one("SELECT count(*) FROM pg_extension WHERE extname = 'amcheck'"))
 
 
 def _first(errors: str) -> str:
