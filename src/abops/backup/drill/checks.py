@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from abops.backup.drill.fingerprints import databases_of
-from abops.backup.drill.heartbeat import TABLE, Beat, last_beat
+from abops.backup.drill.markers import TABLE, Marker, last_marker, last_sign
 from abops.backup.model import Cluster
 from abops.clients.postgres_server import PostgresServer, call
 from abops.clients.postgres_session import PostgresSession, SocketAddress
@@ -50,8 +50,8 @@ def check_promoted(server: PostgresServer, cluster: Cluster) -> Checked:
     return judge("takes writes", not recovering, "still in recovery" if recovering else "")
 
 
-def check_beats(
-    restored: Beat | None, expected: Beat | None, target: datetime
+def check_markers(
+    restored: Marker | None, expected: Marker | None, target: datetime
 ) -> Iterator[Checked]:
     """The last row before the target is there, and none that was written after it."""
     if expected is None:
@@ -66,11 +66,17 @@ def check_beats(
     )
 
 
-def newest_beat(server: PostgresServer, cluster: Cluster) -> Beat | None:
+def newest_marker(server: PostgresServer, cluster: Cluster) -> Marker | None:
     """Return the restored server's last row; None when it holds none."""
     with PostgresSession(server.address, cluster.database) as session:
         there = session.one("SELECT to_regclass(%s) IS NOT NULL", [TABLE])
-        return last_beat(session) if there else None
+        return last_marker(session) if there else None
+
+
+def newest_sign(server: PostgresServer, cluster: Cluster) -> datetime | None:
+    """Return the last moment that the restored server knows of."""
+    with PostgresSession(server.address, cluster.database) as session:
+        return last_sign(session)
 
 
 async def check_programs(server: PostgresServer, cluster: Cluster) -> tuple[Checked, ...]:

@@ -97,9 +97,9 @@ def as_html(found: Evidence) -> str:
     """Return it as a page for a browser, with nothing to load."""
     total = sum(found.phases.values()) or 1.0
     bars = "".join(
-        f'<tr><th scope="row">{name}</th><td class="n">{found.phases.get(name, 0.0):.2f} s</td>'
-        f'<td><div class="b" style="width:{found.phases.get(name, 0.0) / total:.1%}"></div></td></tr>'
-        for name in PHASES
+        f'<tr><th scope="row">{name}</th><td class="n">{took:.2f} s</td>'
+        f'<td><div class="b" style="width:{took / total:.1%}"></div></td></tr>'
+        for name, took in ((name, found.phases.get(name, 0.0)) for name in PHASES)
     )
     about = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>'
@@ -131,9 +131,9 @@ _PAGE: Final = """\
 <title>Restore drill {id}</title>
 <style>
 :root {{ color-scheme: light dark }}
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto }}
 table {{ border-collapse: collapse; width: 100% }}
-th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884; vertical-align: top }}
+th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884 }}
 th {{ font-weight: 500; width: 12rem }}
 .n {{ text-align: right; width: 6rem; font-variant-numeric: tabular-nums }}
 .b {{ background: #3273dc; height: .9rem; min-width: 1px }}

@@ -17,13 +17,14 @@ import msgspec
 
 from abops.backup.drill.checks import (
     Checked,
-    check_beats,
     check_log,
+    check_markers,
     check_programs,
     check_promoted,
     check_revisions,
     judge,
-    newest_beat,
+    newest_marker,
+    newest_sign,
     revisions_of,
 )
 from abops.backup.drill.fingerprints import differences, take
@@ -81,7 +82,7 @@ class Rehearsed(msgspec.Struct, kw_only=True):
     tables: int = 0
 
 
-async def rehearse(
+async def rehearse(  # noqa: PLR0913, PLR0917 - a rehearsal and where it is noted
     home: Home, site: Site, scene: Scene, clock: Clock, timed: Timed, found: Rehearsed
 ) -> None:
     """Restore, compare, judge; what is learnt goes into `found` as it is learnt."""
@@ -91,17 +92,19 @@ async def rehearse(
             wish = Wish(folder=folder / "data", target=target, sources=(scene.destination,))
             made = found.made = await make_plan(home, site, wish)
             private = make_private()
-            server = await private_server(site.cluster, made.folder, private)
+        server: PostgresServer | None = None
         try:
             with timed.phase("fetch"):
                 # Targets are given at each start: the files themselves lead to the log's end.
                 plain = msgspec.structs.replace(made, target=LATEST)
                 await bring(home, site, plain, clock)
+            server = await private_server(site.cluster, made.folder, private)
             own = private_settings(made.folder, private)
             await _at_point(site, server, own, scene, timed, found)
             await _at_target(site, server, own, scene, timed, found)
         finally:
-            await server.stop(at_once=True)
+            if server is not None:
+                await server.stop(at_once=True)
             shutil.rmtree(private.folder, ignore_errors=True)
 
 
@@ -148,10 +151,11 @@ async def _at_target(  # noqa: PLR0913, PLR0917 - one step of one rehearsal
         await until_promoted(server, scene.box_s)
     with timed.phase("checks"):
         found.checks.append(check_promoted(server, cluster))
-        restored = newest_beat(server, cluster)
-        if restored is not None:
-            found.rpo_s = max(scene.target - restored.at.timestamp(), 0.0)
-        found.checks += check_beats(restored, scene.expected, moment(scene.target))
+        restored = newest_marker(server, cluster)
+        sign = newest_sign(server, cluster)
+        if sign is not None:
+            found.rpo_s = max(scene.target - sign.timestamp(), 0.0)
+        found.checks += check_markers(restored, scene.expected, moment(scene.target))
         found.checks += await check_programs(server, cluster)
         found.checks.append(check_revisions(revisions_of(server.address, cluster), scene.revisions))
         found.checks.append(check_log(server))

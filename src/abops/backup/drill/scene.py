@@ -13,7 +13,7 @@ import msgspec
 
 from abops.backup.drill.checks import revisions_of
 from abops.backup.drill.evidence import Kind
-from abops.backup.drill.heartbeat import Beat, beat, last_beat, prepare
+from abops.backup.drill.markers import Marker, last_marker, mark, prepare
 from abops.backup.drill.points import Point, known_points, make_point, points_between
 from abops.backup.model import Home, Site
 from abops.backup.restore.folder import place_of
@@ -47,7 +47,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     point: Point
     target: float
     target_text: str
-    expected: Beat | None
+    expected: Marker | None
     """The last row before the target."""
     revisions: dict[str, str]
     box_s: float
@@ -62,7 +62,7 @@ def live_address(home: Home, site: Site) -> SocketAddress:
     )
 
 
-async def set_scene(
+async def set_scene(  # noqa: PLR0913 - what a drill is told
     home: Home, site: Site, destination: str, kind: Kind, clock: Clock, *, box_s: float, hurry: bool
 ) -> Scene:
     """Choose or make a point and a target that the destination's log leads to."""
@@ -77,9 +77,9 @@ async def set_scene(
             await _arrived(home, site, destination, target if kind == "time" else moment(point.at))
         if kind == "latest":
             target = clock.now()
-        expected = last_beat(session, target if kind == "time" else moment(point.at))
+        expected = last_marker(session, target if kind == "time" else moment(point.at))
         # Written after the target: it must not come back.
-        beat(session, clock.now())
+        mark(session, clock.now())
     return Scene(
         destination=destination,
         kind=kind,
@@ -116,19 +116,19 @@ async def _past(
     return None
 
 
-async def _now(
+async def _now(  # noqa: PLR0913 - one step of setting one scene
     home: Home, site: Site, session: PostgresSession, clock: Clock, kind: Kind, *, hurry: bool
 ) -> tuple[Point, datetime]:
     """Make a row, a point and a moment after it; in a hurry the log is sent at once."""
-    beat(session, clock.now())
+    mark(session, clock.now())
     point = await asyncio.to_thread(
         make_point, home, live_address(home, site), site.cluster.database, clock
     )
-    target = beat(session, clock.now()).at
+    target = mark(session, clock.now()).at
     # Rows at one moment would be both before and after it, and repositories count whole seconds.
     await asyncio.sleep(_APART.total_seconds())
     target += _APART / 2
-    beat(session, clock.now())
+    mark(session, clock.now())
     if hurry or kind == "time":
         await asyncio.sleep(_APART.total_seconds())
         session.rows("SELECT pg_switch_wal()")

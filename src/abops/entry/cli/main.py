@@ -16,6 +16,7 @@ GROUPS = {
     "demo": "Break things on purpose and show alert, incident, page, recovery.",
     "inventory": "What exists: show, check, print the schema of platform.yaml.",
     "observability": "Rules, routes and exporters: check and test them.",
+    "recovery": "Coming back after a loss: rehearse a restore, measure it.",
     "render": "Write every file that follows from platform.yaml.",
     "stack": "The platform on this machine: up, down, status, logs, restart.",
     "tools": "The programs the platform runs: list, install, doctor.",

@@ -1,0 +1,97 @@
+"""Coming back after a loss: rehearse it, measure it."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from abops.entry.cli.backup.home import home_option, open_home
+from abops.entry.cli.output import output_option, show
+from abops.kernel.errors import OpsError
+
+if TYPE_CHECKING:
+    from abops.backup.drill.evidence import Evidence
+    from abops.backup.model import Home, Site
+
+
+@click.group()
+def group() -> None:
+    """Recovery: rehearsed and measured."""
+
+
+@group.command("drill")
+@home_option
+@click.option(
+    "--destination", "names", multiple=True, help="Only this.  [default: whose turn it is]"
+)
+@click.option("--all", "every", is_flag=True, help="Each destination, latest point and a moment.")
+@click.option("--kind", type=click.Choice(["latest", "time"]), help="[default: they take turns]")
+@click.option("--hurry", is_flag=True, help="Send the log at once: RPO looks better than it is.")
+@output_option
+def drill_command(  # noqa: PLR0913 - what a drill can be told
+    *,
+    folder: Path | None,
+    names: tuple[str, ...],
+    every: bool,
+    kind: Any,  # noqa: ANN401 - one of the choices
+    hurry: bool,
+    output: str,
+) -> None:
+    """Restore a backup on a server of its own, compare it, measure it, throw it away.
+
+    Exit code 1 when one failed, or took longer or lost more than the targets allow.
+    """
+    from abops.backup.drill.evidence import read_evidence
+    from abops.backup.drill.run import next_destination, next_kind
+    from abops.backup.postgres.site import chosen, load_site
+
+    home = open_home(folder)
+    site = load_site(home)
+    history = read_evidence(home)
+    sources = [place.name for place in chosen(site, names)]
+    if not every and not names:
+        sources = [next_destination(sources, history)]
+    turns = [
+        (name, one)
+        for name in sources
+        for one in (["latest", "time"] if every else [kind or next_kind(name, history)])
+    ]
+    found = asyncio.run(_drills(home, site, turns, hurry=hurry))
+    show([_row(one, site) for one in found], output)
+    wrong = [one for one in found if one.outcome == "failed" or _over(one, site)]
+    if wrong:
+        raise OpsError(
+            "; ".join(f"{one.id}: {one.error or 'over its target'}" for one in wrong),
+            hint=f"Evidence: {home.drills}",
+        )
+
+
+async def _drills(
+    home: "Home", site: "Site", turns: list[tuple[str, Any]], *, hurry: bool
+) -> list["Evidence"]:
+    from abops.backup.drill.run import drill
+    from abops.kernel.clock import SystemClock
+
+    clock = SystemClock()
+    return [await drill(home, site, name, kind, clock, hurry=hurry) for name, kind in turns]
+
+
+def _over(one: "Evidence", site: "Site") -> bool:
+    lost = one.rpo_s
+    return one.rto_s > site.targets.rto_s or lost is None or lost > site.targets.rpo_s
+
+
+def _row(one: "Evidence", site: "Site") -> dict[str, object]:
+    from abops.backup.drill.evidence import PHASES
+
+    return {
+        "drill": one.id,
+        "outcome": one.outcome,
+        "rto_s": round(one.rto_s, 1),
+        "rto_target_s": site.targets.rto_s,
+        "rpo_s": None if one.rpo_s is None else round(one.rpo_s, 1),
+        "rpo_target_s": site.targets.rpo_s,
+        **{phase: round(one.phases.get(phase, 0.0), 2) for phase in PHASES},
+        "tables": one.tables,
+    }
