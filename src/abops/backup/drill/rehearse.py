@@ -46,13 +46,6 @@ from abops.kernel.clock import Clock, moment
 
 _POLL_S: Final = 0.05
 _SHOWN: Final = 3
-_NO_TARGET: Final = {
-    "recovery_target": "",
-    "recovery_target_name": "",
-    "recovery_target_time": "",
-    "recovery_target_xid": "",
-    "recovery_target_lsn": "",
-}
 
 
 class Timed:
@@ -119,7 +112,7 @@ async def _at_point(  # noqa: PLR0913, PLR0917 - one step of one rehearsal
     """Stop at the named point and compare every table."""
     with timed.phase("replay"):
         stop = {"recovery_target_name": scene.point.name, "recovery_target_action": "pause"}
-        await server.start({**own, **_NO_TARGET, **stop})
+        await server.start({**own, **stop})
         await server.until("standby", timeout_s=scene.box_s)
         await _until_paused(server, site, scene.box_s)
     with timed.phase("checks"):
@@ -145,7 +138,7 @@ async def _at_target(  # noqa: PLR0913, PLR0917 - one step of one rehearsal
     with timed.phase("replay"):
         before = len(server.told())
         goal = {} if scene.kind == "latest" else {"recovery_target_time": scene.target_text}
-        await server.start({**own, **_NO_TARGET, **goal, "recovery_target_action": "promote"})
+        await server.start({**own, **goal, "recovery_target_action": "promote"})
         await _until_redone(server, before, scene.box_s)
     with timed.phase("promote"):
         await until_promoted(server, scene.box_s)
