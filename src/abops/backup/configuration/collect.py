@@ -4,7 +4,7 @@ The database itself comes from its backups; the way to them (destinations with p
 here, and what stands around it: roles, settings, certificates, code, objects of a cluster.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -37,25 +37,29 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """Of a cluster, as its server answers them."""
 
 
-async def collect(home: Home, site: Site, sources: Sources) -> Bundle:
-    """Return the bundle of a home. Raises an error rather than leaving something out."""
-    members = dict(_home(home))
-    members.update(_certificates(site))
+async def around(sources: Sources) -> dict[str, bytes]:
+    """Return the parts that are not the home's: read by whoever may read them, before all else."""
+    members: dict[str, bytes] = {}
     if sources.inventory is not None:
         members[INVENTORY] = _read(sources.inventory)
     for folder in sources.rendered:
         members.update(_below(folder, f"{RENDERED}/{folder.name}"))
-    members.update(await _postgres(home, site))
     for repository in sources.repositories:
         members[f"{GIT}/{repository.resolve().name}.bundle"] = await mirror_stream(repository)
     for path, manifest in kept(sources.objects).items():
         members[path] = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))
+    return members
+
+
+async def collect(home: Home, site: Site, others: Mapping[str, bytes]) -> Bundle:
+    """Return the bundle of a home. Raises an error rather than leaving something out."""
+    members = {**_home(home), **_certificates(site), **await _postgres(home, site), **others}
     return Bundle(members, origin_of(home, site))
 
 
 def home_members(home: Home) -> dict[str, bytes]:
     """Return the part of a bundle that is the home, as it is now; empty without one."""
-    return dict(_home(home)) if home.site.is_file() else {}
+    return _home(home) if home.site.is_file() else {}
 
 
 def origin_of(home: Home, site: Site) -> dict[str, str]:
@@ -64,19 +68,19 @@ def origin_of(home: Home, site: Site) -> dict[str, str]:
     return {HOME: str(home.folder), **named}
 
 
-def _home(home: Home) -> Iterable[tuple[str, bytes]]:
-    yield f"{HOME}/site.json", _read(home.site)
-    if home.recipients.is_file():
-        yield f"{HOME}/recipients.json", _read(home.recipients)
-    for path in sorted(home.folder.glob("*.conf")):
-        yield f"{HOME}/{path.name}", _read(path)
-    yield from _below(home.secrets, f"{HOME}/{home.secrets.name}").items()
+def _home(home: Home) -> dict[str, bytes]:
+    files = [home.site, *([home.recipients] if home.recipients.is_file() else [])]
+    files += sorted(home.folder.glob("*.conf"))
+    own = {f"{HOME}/{path.name}": _read(path) for path in files}
+    return own | _below(home.secrets, f"{HOME}/{home.secrets.name}")
 
 
-def _certificates(site: Site) -> Iterable[tuple[str, bytes]]:
-    for place in site.destinations:
-        if place.ca_file:
-            yield f"{CERTIFICATES}/{place.name}.crt", _read(Path(place.ca_file))
+def _certificates(site: Site) -> dict[str, bytes]:
+    return {
+        f"{CERTIFICATES}/{place.name}.crt": _read(Path(place.ca_file))
+        for place in site.destinations
+        if place.ca_file
+    }
 
 
 async def _postgres(home: Home, site: Site) -> Mapping[str, bytes]:

@@ -22,11 +22,16 @@ class NotProtectedError(OpsError):
 def load_site(home: Home) -> Site:
     """Return what the home protects. Raises NotProtectedError."""
     try:
-        return msgspec.json.decode(home.site.read_bytes(), type=Site, dec_hook=_from_json)
+        return read_site(home.site.read_bytes())
     except FileNotFoundError as error:
         raise NotProtectedError(f"{home.folder} protects no database yet") from error
     except (OSError, msgspec.MsgspecError) as error:
         raise NotProtectedError(f"{home.site} cannot be read: {error}") from error
+
+
+def read_site(text: bytes) -> Site:
+    """Return the site that a site.json tells. Raises msgspec.MsgspecError."""
+    return msgspec.json.decode(text, type=Site, dec_hook=_from_json)
 
 
 def save_site(home: Home, site: Site) -> None:
