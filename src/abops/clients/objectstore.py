@@ -30,7 +30,7 @@ from abops.clients.s3_requests import Key
 from abops.kernel.clock import Clock, SystemClock, moment
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import GetOptions, ObjectMeta
     from obstore.store import ClientConfig, RetryConfig, S3Credential
 
 PATIENCE_S: Final = 30.0
@@ -49,11 +49,13 @@ class StoredObject(Struct, frozen=True):
 
 
 class Store:
-    """One bucket or container. Close nothing: connections end with the process."""
+    """One bucket or container. Close nothing: connections end with the process.
 
-    def __init__(
-        self, place: Place, keys: Keys, *, clock: Clock, patience_s: float
-    ) -> None:
+    Calls run in threads of ours: the client's own coroutines leave a thread behind that may end
+    the process by a signal when it ends right after the answer.
+    """
+
+    def __init__(self, place: Place, keys: Keys, *, clock: Clock, patience_s: float) -> None:
         self.name = place.name
         self._at = f"destination {place.name}"
         self._patience_s = patience_s
@@ -78,26 +80,26 @@ class Store:
 
     async def list(self, prefix: str = "") -> tuple[StoredObject, ...]:
         """Return every object below a folder, sorted by path."""
-        found: list[StoredObject] = []
         async with self._answers(prefix):
-            async for chunk in obstore.list(self._objects, prefix.strip("/") or None):
-                found.extend(_stored(meta) for meta in chunk)
+            found = await asyncio.to_thread(self._listed, prefix.strip("/") or None)
         return tuple(sorted(found, key=lambda one: one.path))
+
+    def _listed(self, prefix: str | None) -> "Sequence[StoredObject]":
+        return [_stored(meta) for chunk in obstore.list(self._objects, prefix) for meta in chunk]
 
     async def head(self, path: str) -> StoredObject:
         """Return what a listing would tell of one object."""
         async with self._answers(path):
-            return _stored(await obstore.head_async(self._objects, path.lstrip("/")))
+            return _stored(await asyncio.to_thread(obstore.head, self._objects, path.lstrip("/")))
 
     async def get(self, path: str, *, version: str = "") -> bytes:
         """Return an object's content, as it is or as it was in a version."""
         async with self._answers(path):
-            answer = await obstore.get_async(
-                self._objects,
-                path.lstrip("/"),
-                options={"version": version} if version else {},
-            )
-            return bytes(await answer.bytes_async())
+            return await asyncio.to_thread(self._got, path.lstrip("/"), version)
+
+    def _got(self, path: str, version: str) -> bytes:
+        options: GetOptions = {"version": version} if version else {}
+        return bytes(obstore.get(self._objects, path, options=options).bytes())
 
     async def stream(self, path: str, *, version: str = "") -> AsyncIterator[bytes]:
         """Yield an object's content in parts; for what does not fit into memory."""
@@ -113,8 +115,8 @@ class Store:
     async def put(self, path: str, content: bytes) -> str:
         """Store an object in one piece; return its ETag, for S3 the MD5 of the content."""
         async with self._answers(path):
-            done = await obstore.put_async(
-                self._objects, path.lstrip("/"), content, use_multipart=False
+            done = await asyncio.to_thread(
+                obstore.put, self._objects, path.lstrip("/"), content, use_multipart=False
             )
         return (done["e_tag"] or "").strip('"')
 
@@ -131,7 +133,7 @@ class Store:
         for path in paths:
             try:
                 async with self._answers(path):
-                    await obstore.delete_async(self._objects, path.lstrip("/"))
+                    await asyncio.to_thread(obstore.delete, self._objects, path.lstrip("/"))
             except ObjectAbsentError:
                 continue
 

@@ -9,6 +9,8 @@ from abops.clients.postgres_session import SocketAddress
 from abops.kernel.errors import OpsError
 
 DEADLINE_S: Final = 60.0
+_RESTRICTIONS: Final = (b"\\restrict ", b"\\unrestrict ")
+"""Words of psql with a random key: the text would never be the same twice."""
 
 
 class GlobalsError(OpsError):
@@ -45,4 +47,6 @@ async def dump_globals(program: Path, address: SocketAddress) -> bytes:
         raise GlobalsError(f"{program.name} took over {DEADLINE_S:.0f} s") from error
     if process.returncode != 0:
         raise GlobalsError(f"{program.name}: {told.decode(errors='replace').strip()[:300]}")
-    return output
+    return b"".join(
+        line for line in output.splitlines(keepends=True) if not line.startswith(_RESTRICTIONS)
+    )

@@ -28,9 +28,13 @@ class HomeThereError(BundleError):
     hint = "Without --bootstrap the bundle's files replace those that differ: see --dry-run."
 
 
-def home_files(bundle: Bundle, home: Home) -> dict[str, bytes]:
-    """Return the home's files as they must be where `home` lies now, by path below it."""
-    moved = _moves(bundle, home)
+def home_files(bundle: Bundle, home: Home, *, bootstrap: bool) -> dict[str, bytes]:
+    """Return the home's files as they must be where `home` lies now, by path below it.
+
+    Where there is a home already, certificates that are in their place stay there.
+    """
+    there = frozenset() if bootstrap else _in_place(bundle)
+    moved = _moves(bundle, home, there)
     files = {
         name.removeprefix(f"{HOME}/"): _moved(content, moved)
         for name, content in bundle.members.items()
@@ -41,7 +45,7 @@ def home_files(bundle: Bundle, home: Home) -> dict[str, bytes]:
     return files | {
         name: content
         for name, content in bundle.members.items()
-        if name.startswith(f"{CERTIFICATES}/")
+        if name.startswith(f"{CERTIFICATES}/") and name not in there
     }
 
 
@@ -52,7 +56,7 @@ def bring_back(bundle: Bundle, home: Home, *, bootstrap: bool) -> tuple[Path, ..
     home.folder.mkdir(parents=True, exist_ok=True)
     home.folder.chmod(0o700)
     home.secrets.mkdir(mode=0o700, exist_ok=True)
-    files = home_files(bundle, home)
+    files = home_files(bundle, home, bootstrap=bootstrap)
     written = []
     for name, content in files.items():
         path = home.folder / name
@@ -89,11 +93,21 @@ def _make_folders(home: Home, files: Mapping[str, bytes]) -> None:
                 Path(path).mkdir(parents=True, exist_ok=True)
 
 
-def _moves(bundle: Bundle, home: Home) -> dict[str, str]:
+def _in_place(bundle: Bundle) -> frozenset[str]:
+    """Return the certificates that lie, unchanged, where they lay when the bundle was made."""
+    return frozenset(
+        part
+        for part, old in bundle.origin.items()
+        if part != HOME and Path(old).is_file() and Path(old).read_bytes() == bundle.members[part]
+    )
+
+
+def _moves(bundle: Bundle, home: Home, there: frozenset[str]) -> dict[str, str]:
     """Return where paths of the old machine lie now, the longest first."""
     moves = {
         old: str(home.folder if part == HOME else home.folder / part)
         for part, old in bundle.origin.items()
+        if part not in there
     }
     return dict(sorted(moves.items(), key=lambda one: -len(one[0])))
 

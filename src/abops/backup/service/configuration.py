@@ -128,9 +128,9 @@ class ConfigurationService:
             catalog.close()
 
 
-def plan_restore(bundle: Bundle, home: Home) -> tuple[Difference, ...]:
+def plan_restore(bundle: Bundle, home: Home, *, bootstrap: bool) -> tuple[Difference, ...]:
     """Return what a restore would change in a home, without changing anything."""
-    wanted = home_files(bundle, home)
+    wanted = home_files(bundle, home, bootstrap=bootstrap)
     there = {
         name: (home.folder / name).read_bytes() for name in wanted if (home.folder / name).is_file()
     }

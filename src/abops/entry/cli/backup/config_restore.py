@@ -75,7 +75,8 @@ def restore(  # noqa: PLR0913 - two ways of one thing
     if dry_run:
         import msgspec
 
-        rows = [msgspec.structs.asdict(one) for one in plan_restore(bundle, home)]
+        told = plan_restore(bundle, home, bootstrap=bootstrap)
+        rows = [msgspec.structs.asdict(one) for one in told]
         show(rows, output, columns=_COLUMNS)
         return
     uid = _owner(bundle, owner) if bootstrap else 0
