@@ -5,6 +5,7 @@ import click
 from abops.entry.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "mirror": "Copy what was verified to the mirrors.",
     "config": "Configuration and secrets, sealed in every destination: save, compare, bring back.",
     "doctor": "Whether all that backups need is there: versions, settings, clocks, space.",
     "verify": "Whether what was kept can be restored: objects, log, copies.",
