@@ -77,9 +77,11 @@ async def _begin(  # noqa: PLR0913, PLR0917 - one call, all of it is needed
 ) -> Begun:
     try:
         if make_buckets:
-            await open_store(place, credentials_of(home, place)).make_container(
-                lock=bool(place.lock_mode)
-            )
+            store = open_store(place, credentials_of(home, place))
+            await store.make_container(lock=bool(place.lock_mode))
+            if place.lock_mode and store.bucket is not None:
+                await store.bucket.keep_versions()
+                await store.bucket.lock(place.lock_mode, place.lock_days)
         if place.role == "mirror":
             return Begun(place.name, "mirror", f"copies {place.of}")
         config = prepare_destination(home, site, place, can)
