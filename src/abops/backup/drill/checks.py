@@ -94,7 +94,7 @@ async def check_programs(server: PostgresServer, cluster: Cluster) -> tuple[Chec
             session.run("DROP EXTENSION IF EXISTS amcheck")
     found = [judge("pg_amcheck finds nothing", code == 0, _first(errors))]
     for name in names:
-        dump = [*where, "-d", name, "-Fc", "-Z0", "-f", "/dev/null"]
+        dump = [*where, "-d", name, "-Fc", "-Z0", "--no-sync", "-f", "/dev/null"]
         code, _, errors = await call(cluster.programs / "pg_dump", *dump, timeout_s=PROGRAM_S)
         found.append(judge(f"pg_dump reads {name}", code == 0, _first(errors)))
     return tuple(found)

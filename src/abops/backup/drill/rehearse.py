@@ -113,7 +113,7 @@ async def _at_point(  # noqa: PLR0913, PLR0917 - one step of one rehearsal
     with timed.phase("replay"):
         stop = {"recovery_target_name": scene.point.name, "recovery_target_action": "pause"}
         await server.start({**own, **stop})
-        await server.until("standby", timeout_s=scene.box_s)
+        await server.until("ready", timeout_s=scene.box_s)
         await _until_paused(server, site, scene.box_s)
     with timed.phase("checks"):
         tables = await asyncio.to_thread(take, server.address, site.cluster.database)

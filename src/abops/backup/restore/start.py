@@ -5,6 +5,7 @@ folder is let in, for the passwords and certificates of the old server may be go
 judged by the line: a server that once said FATAL is not one to go on with.
 """
 
+import asyncio
 import re
 import shutil
 import tempfile
@@ -17,12 +18,14 @@ import msgspec
 
 from abops.backup.model import Cluster
 from abops.clients.postgres_server import PostgresServer, ServerStartError, call
-from abops.clients.postgres_session import SocketAddress
+from abops.clients.postgres_session import PostgresSession, SocketAddress
 from abops.kernel.files import write_atomic
 
 PORT: Final = 5432
 """Of the socket's name only: nothing listens on the network."""
 CONTROL_S: Final = 30.0
+_ANY_DATABASE: Final = "postgres"
+_POLL_S: Final = 0.05
 REDONE: Final = re.compile(r"LOG:\s+redo (?:done at|is not required)|archive recovery complete")
 _STANDBY_NEEDS: Final = {
     "max_connections setting": "max_connections",
@@ -116,8 +119,17 @@ async def start_apart(cluster: Cluster, data: Path, *, timeout_s: float = 3_600.
 
 
 async def until_promoted(server: PostgresServer, timeout_s: float) -> None:
-    """Wait until it takes writes. Raises ServerStartError with what its log complains about."""
+    """Wait until it takes writes. Raises ServerStartError with what its log complains about.
+
+    A server that still replays calls itself ready as soon as it can be read.
+    """
     await server.until("ready", timeout_s=timeout_s)
+    with PostgresSession(server.address, _ANY_DATABASE) as session:
+        async with asyncio.timeout(timeout_s):
+            while session.one("SELECT pg_is_in_recovery()"):
+                if server.state() == "ended":
+                    raise ServerStartError(f"the server ended: {server.complaint()}")
+                await asyncio.sleep(_POLL_S)
     if server.complaint():
         raise ServerStartError(f"the server complained: {server.complaint()}")
 
