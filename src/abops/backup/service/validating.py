@@ -209,7 +209,8 @@ def _config(original: Path, folder: Path) -> Path:
         if not line.startswith((*_REMOTE, *_PATHS)) and line != "[global]"
     ]
     work = folder / "work"
-    ours = ["[global]", "repo1-type=posix", f"repo1-path={folder / 'repository'}"]
+    # What is broken for good needs no second try, which comes after 15 s.
+    ours = ["[global]", "job-retry=0", "repo1-type=posix", f"repo1-path={folder / 'repository'}"]
     for name in _PATHS:
         (work / name[:-1]).mkdir(parents=True, exist_ok=True)
         ours.append(f"{name}{work / name[:-1]}")
