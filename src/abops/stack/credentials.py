@@ -44,6 +44,8 @@ def _webhook_path() -> str:
 KINDS: Mapping[str, Callable[[], str]] = {
     "postgres": _password,
     "postgres-reader": _password,
+    "backup-eu-key": _password,
+    "backup-us-key": _password,
     "bot-token": _telegram_token,
     "api-secret": _password,
     "ingest": _password,

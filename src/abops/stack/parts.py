@@ -8,6 +8,7 @@ import msgspec
 
 from abops.stack.part import Part
 from abops.stack.parts_alerts import alerting
+from abops.stack.parts_backup import protection
 from abops.stack.parts_logs import logging
 from abops.stack.parts_monitoring import monitoring
 from abops.stack.parts_stores import stores
@@ -25,6 +26,7 @@ def declare_parts(site: Site) -> tuple[Part, ...]:
         *monitoring(site),
         *logging(site),
         *alerting(site),
+        *protection(site),
     )
 
 

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from abops.stack import cluster
+from abops.stack import backups, cluster
 from abops.stack.part import CommandCheck, Part, RedisCheck, Tool
 from abops.stack.ports import HOST
 from abops.stack.site import Site
@@ -35,6 +35,7 @@ def _postgres(site: Site) -> Part:
         "track_io_timing": "on",
         "log_lock_waits": "on",
         "max_connections": "100",
+        **backups.archiving(site),
     }
     return Part(
         name="postgres",

@@ -16,6 +16,10 @@ from abops.kernel.files import write_atomic
 HOST = "127.0.0.1"
 SPARE = range(20_000, 32_000)  # below the ports that the system hands to outgoing connections
 
+REGION_LISTENERS = ("master", "volume", "filer", "s3")
+REGION_PORTS = (*REGION_LISTENERS, *(f"{name}-grpc" for name in REGION_LISTENERS), "s3-https")
+"""What an object-store region listens on: `s3-https` serves the engine, `s3` tells its health."""
+
 DEFAULTS: Mapping[str, int] = {
     "postgres": 5432,
     "redis": 6379,
@@ -50,6 +54,9 @@ DEFAULTS: Mapping[str, int] = {
     "channels-telegram": 9613,
     "channels-smtp": 9614,
     "supervisor": 9599,
+    "backup-wal": 9721,
+    **{f"region-eu-{name}": 21_400 + index for index, name in enumerate(REGION_PORTS)},
+    **{f"region-us-{name}": 23_400 + index for index, name in enumerate(REGION_PORTS)},
 }
 
 

@@ -9,7 +9,7 @@ from abops.inventory.load import load_inventory
 from abops.inventory.model import Inventory
 from abops.kernel.errors import OpsError
 from abops.kernel.files import write_atomic
-from abops.stack import cluster
+from abops.stack import backups, cluster
 from abops.stack.credentials import make_credentials
 from abops.stack.layout import INVENTORY_FILE, STATE_VARIABLE, Layout
 from abops.stack.ports import DEFAULTS, SPARE, choose_ports, is_free, read_ports, write_ports
@@ -63,6 +63,7 @@ def prepare(layout: Layout, *, free_ports: bool = False, logs: bool | None = Non
     make_credentials(layout.secrets, slack_url=site.url("channels-slack"))
     cluster.place_home(layout)
     cluster.write_access(site)
+    backups.prepare(site)
     return site
 
 

@@ -12,11 +12,9 @@ import msgspec
 
 from abops.kernel.files import write_atomic
 from abops.stack.part import Tool
-from abops.stack.ports import HOST
+from abops.stack.ports import HOST, REGION_LISTENERS, REGION_PORTS
 
-LISTENERS = ("master", "volume", "filer", "s3")
-PORT_NAMES = (*LISTENERS, *(f"{name}-grpc" for name in LISTENERS), "s3-https")
-"""What a region listens on; `s3-https` is what the engine speaks to, `s3` tells its health."""
+PORT_NAMES = REGION_PORTS
 
 
 class Region(msgspec.Struct, frozen=True):
@@ -42,8 +40,8 @@ def region_argv(region: Region) -> tuple[str | Tool, ...]:
         "master.volumeSizeLimitMB": 1024,
         "volume.max": 60,
         "volume.preStopSeconds": 0,
-        **{f"{name}.port": ports[name] for name in LISTENERS},
-        **{f"{name}.port.grpc": ports[f"{name}-grpc"] for name in LISTENERS},
+        **{f"{name}.port": ports[name] for name in REGION_LISTENERS},
+        **{f"{name}.port.grpc": ports[f"{name}-grpc"] for name in REGION_LISTENERS},
         "s3.port.https": ports["s3-https"],
         "s3.cert.file": region.certificates / "server.crt",
         "s3.key.file": region.certificates / "server.key",
