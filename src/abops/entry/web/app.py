@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from abops.alerts.access.proxy import Network
+from abops.alerts.model import Endpoints
 from abops.alerts.service import AlertService
 from abops.alerts.service.access import Access
 from abops.alerts.service.callbacks import Callbacks
@@ -117,30 +118,44 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         redirect_slashes=False,
         lifespan=_life(service, polling if poll_telegram else None, access),
     )
-    app.include_router(alerts_router(service))
-    app.include_router(intake_router(service))
-    app.include_router(actions_router(service))
-    app.include_router(callbacks_router(service, callbacks))
-    app.include_router(duty_router(service))
-    app.include_router(console_router(service, pages, Runbooks(runbooks)))
-    app.include_router(observe(pages, sources or Sources()))
-    app.include_router(storms_router(service, pages))
-    app.include_router(quiet_router(service, pages, access))
-    app.include_router(statistics_router(service, pages))
+    for router in (
+        alerts_router(service),
+        intake_router(service),
+        actions_router(service),
+        callbacks_router(service, callbacks),
+        duty_router(service),
+        console_router(service, pages, Runbooks(runbooks)),
+        observe(pages, sources or Sources()),
+        storms_router(service, pages),
+        quiet_router(service, pages, access),
+        statistics_router(service, pages),
+    ):
+        app.include_router(router)
 
     _serve_files(app, assets)
     describe(app)
     answer = _answer_errors(app, pages)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_ABOVE, compresslevel=COMPRESS_LEVEL)
     if access:
-        where = service.config.endpoints
-        signing = AccessPages(access, pages, url=where.service_url, proxies=proxies)
-        app.include_router(signing.router())
-        app.include_router(people_router(access))
-        tokens = Tokens(Path(where.secrets_dir))
-        app.add_middleware(Gate, access=access, tokens=tokens, refuse=answer, proxies=proxies)
+        _close(app, access, pages, answer, proxies, service.config.endpoints)
     app.add_middleware(Guard, hosts=_own_hosts(service))
     return app
+
+
+def _close(  # noqa: PLR0913, PLR0917 - the parts of a door
+    app: FastAPI,
+    access: Access,
+    pages: Pages,
+    refuse: Refuse,
+    proxies: tuple[Network, ...],
+    where: Endpoints,
+) -> None:
+    """Let in who may come in, and give people the pages by which they do."""
+    signing = AccessPages(access, pages, url=where.service_url, proxies=proxies)
+    app.include_router(signing.router())
+    app.include_router(people_router(access))
+    tokens = Tokens(Path(where.secrets_dir))
+    app.add_middleware(Gate, access=access, tokens=tokens, refuse=refuse, proxies=proxies)
 
 
 def _life(
