@@ -28,6 +28,12 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         self._registry = registry
+        self._watch_alerts(registry)
+        self._watch_telling(registry, channels)
+        self._watch_housekeeping(registry)
+        ProcessCollector(registry=registry)
+
+    def _watch_alerts(self, registry: CollectorRegistry) -> None:
         self.received = Counter(
             "abops_alerts_received",
             "Alerts by what became of them",
@@ -40,6 +46,21 @@ class Metrics:
         self._storms = Gauge(
             "abops_storms_running", "Storms of alerts that are not over", registry=registry
         )
+        self._heartbeat = Gauge(
+            "abops_heartbeat_age_seconds",
+            "Time since the Watchdog was last heard",
+            registry=registry,
+        )
+        self._acknowledged = Histogram(
+            "abops_incidents_acknowledge_seconds",
+            "Time from an incident's opening until somebody took it",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        for result in ("accepted", "duplicate", "rejected", "refused"):
+            self.received.labels("alertmanager", result)
+
+    def _watch_telling(self, registry: CollectorRegistry, channels: tuple[str, ...]) -> None:
         self._oldest = Gauge(
             "abops_outbox_oldest_seconds",
             "Age of the oldest message not yet accepted",
@@ -63,6 +84,17 @@ class Metrics:
         self.duplicate_pages = Counter(
             "abops_duplicate_pages", "Pages that may have been sent twice", registry=registry
         )
+        self.timer_lateness = Histogram(
+            "abops_timer_lateness_seconds",
+            "Time from when a level was due until it was paged",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        for channel in channels:
+            for result in ("done", "retry", "dead"):
+                self._notifications.labels(channel, result)
+
+    def _watch_housekeeping(self, registry: CollectorRegistry) -> None:
         self.background_failures = Counter(
             "abops_background_failures",
             "Times that work beside the alerts' way failed and was gone on with",
@@ -85,29 +117,6 @@ class Metrics:
             "When all that was old had been let go of; 0 before the first time",
             registry=registry,
         )
-        self.timer_lateness = Histogram(
-            "abops_timer_lateness_seconds",
-            "Time from when a level was due until it was paged",
-            buckets=LATENCY_BUCKETS,
-            registry=registry,
-        )
-        self._acknowledged = Histogram(
-            "abops_incidents_acknowledge_seconds",
-            "Time from an incident's opening until somebody took it",
-            buckets=LATENCY_BUCKETS,
-            registry=registry,
-        )
-        ProcessCollector(registry=registry)
-        self._heartbeat = Gauge(
-            "abops_heartbeat_age_seconds",
-            "Time since the Watchdog was last heard",
-            registry=registry,
-        )
-        for result in ("accepted", "duplicate", "rejected", "refused"):
-            self.received.labels("alertmanager", result)
-        for channel in channels:
-            for result in ("done", "retry", "dead"):
-                self._notifications.labels(channel, result)
 
     def attempted(self, claim: Claim, outcome: Outcome) -> None:
         """Count one attempt."""
