@@ -1,8 +1,8 @@
 """Fetching from Telegram which buttons were pressed, where Telegram cannot reach this service.
 
 Telegram lets one program at a time wait for a bot's updates, so the bot has to be this
-platform's own, and of several replicas only the leading one waits. What is fetched is done with only when the next call says so: after a crash it
-comes again, and is recognised.
+platform's own, and of several replicas only the leading one waits. What is fetched is done with
+only when the next call says so: after a crash it comes again, and is recognised.
 """
 
 import asyncio
