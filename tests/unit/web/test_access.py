@@ -111,7 +111,15 @@ def test_what_is_open_is_listed_here(app: FastAPI) -> None:
     found = {path for _, path in addresses(app) if is_open(path)}
     callbacks = {path for path in found if path.startswith("/v1/callbacks/")}
     assert {
-        *("/healthz", "/readyz", "/metrics", "/login", "/invitation/1", "/static/1/1"),
+        *(
+            "/healthz",
+            "/readyz",
+            "/metrics",
+            "/login",
+            "/invitation/1",
+            "/letters/1",
+            "/static/1/1",
+        ),
     } == found - callbacks
 
 

@@ -40,6 +40,8 @@ class Message(Struct, frozen=True):
     """How the channel calls the first message. Empty: there is none."""
     digest: Say | None = None
     """What a digest counts."""
+    ack_url: str = ""
+    """Where whoever reads it may acknowledge. Empty: nowhere."""
 
     @property
     def reply(self) -> str:
@@ -226,7 +228,7 @@ class _ToEmail:
             to=self._to,
             subject=wording.headline(incident),
             text=f"{message.reply}\n" * (message.kind == "digest")
-            + wording.letter_text(message.detail, message.url),
+            + wording.letter_text(message.detail, message.url, message.ack_url),
             message_id=f"<{message.identity}.{incident.revision}@abops>",
             references=message.reference,
         )

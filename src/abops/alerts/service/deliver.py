@@ -27,6 +27,7 @@ from abops.alerts.service.ending import end_tasks
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.service.metrics import Metrics
 from abops.alerts.service.pace import Pace, calls_of, gives_up, retry_in_s
+from abops.alerts.service.signing import Signing
 from abops.alerts.service.vault import Vault
 from abops.alerts.store import hourly, outbox
 from abops.alerts.store.records import TimelineRow
@@ -98,6 +99,7 @@ class _Worker:
         self._clock = clock
         self._pace = Pace(channel.type)
         self._sender: Sender | None = None
+        self._signing = Signing(config)
         self._rest: list[tuple[int, int]] = []
         """Ids and incidents of what is told together with the item that is being sent."""
 
@@ -191,8 +193,17 @@ class _Worker:
             identity=identity_of(self._vault.instance, item.incident),
             reference=claim.reference,
             digest=self._incidents.storms.said(item.incident, item.channel),
+            ack_url=self._ack_url(item, base),
         )
         return await self._sender.tell(message, self._turn)
+
+    def _ack_url(self, item: OutboxItem, base: str) -> str:
+        if self._channel.type != "email":
+            return ""
+        token = self._signing.sign(
+            self._vault.instance, item.incident, self._channel.name, self._now()
+        )
+        return f"{base}/letters/{token}"
 
     async def _hour(self, item: OutboxItem, base: str) -> Said:
         numbers = sorted({item.incident, *(incident for _, incident in self._rest)})

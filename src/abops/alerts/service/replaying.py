@@ -6,23 +6,24 @@ nobody acknowledges, so escalations run on to their end: it shows what would be 
 """
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Engine
 
 from abops.alerts.model import AlertEvent, DeliveryKind, IncidentSummary, ServiceConfig
 from abops.alerts.service.incidents import Incidents
 from abops.alerts.store import outbox, reading
-from abops.alerts.store.database import migrate, open_writer
+from abops.alerts.store.database import Connection, migrate, open_writer
 from abops.alerts.store.unit import Unit
 
 TICK_S: Final = 15.0
 """Seconds between two looks at the clock while time passes without alerts."""
 _FILE: Final = "replay.db"
+Begin = Callable[[], AbstractContextManager[Connection]]
 KINDS: Final[tuple[DeliveryKind, ...]] = get_args(DeliveryKind)
 
 
@@ -43,14 +44,15 @@ def replay(
         engine = open_writer(Path(folder) / _FILE)
         migrate(engine)
         try:
-            return _Replay(engine, replace(config, data_dir=Path(folder))).run(said, until)
+            again = _Replay(engine.begin, replace(config, data_dir=Path(folder)))
+            return again.run(said, until)
         finally:
             engine.dispose()
 
 
 class _Replay:
-    def __init__(self, engine: Engine, config: ServiceConfig) -> None:
-        self._engine = engine
+    def __init__(self, begin: Begin, config: ServiceConfig) -> None:
+        self._begin = begin
         self._incidents = Incidents(config)
         self._channels = tuple(config.routing.channels)
         self._told: list[tuple[int, str, str, bool]] = []
@@ -61,18 +63,18 @@ class _Replay:
         now: float | None = None
         for at, event in said:
             if now is None:
-                with self._engine.begin() as connection:
+                with self._begin() as connection:
                     self._incidents.load(connection, at)
             else:
                 self._pass(now, at)
             now = at
             self._alerts += 1
-            with self._engine.begin() as connection:
+            with self._begin() as connection:
                 self._incidents.apply(Unit(connection, at), (event,))
             self._tell(at)
         if now is not None:
             self._pass(now, until)
-        with self._engine.connect() as connection:
+        with self._begin() as connection:
             found = reading.incidents(connection, state=None, limit=100_000)
         return Replayed(self._alerts, found, tuple(self._told))
 
@@ -81,7 +83,7 @@ class _Replay:
         now = since
         while now < until:
             now = min(now + TICK_S, until)
-            with self._engine.begin() as connection:
+            with self._begin() as connection:
                 unit = Unit(connection, now)
                 self._incidents.storms.tick(unit)
                 self._incidents.passing.tick(unit)
@@ -95,7 +97,7 @@ class _Replay:
 
     def _tell(self, now: float) -> None:
         """Have every channel take what is due."""
-        with self._engine.begin() as connection:
+        with self._begin() as connection:
             for channel in self._channels:
                 while claim := outbox.claim(connection, channel, now=now, kinds=KINDS):
                     item = claim.item
@@ -106,5 +108,5 @@ class _Replay:
                         self._told.append((item.incident, channel, item.kind, item.page))
 
     def _waits(self) -> bool:
-        with self._engine.connect() as connection:
+        with self._begin() as connection:
             return bool(outbox.unsent(connection))

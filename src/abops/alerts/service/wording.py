@@ -178,14 +178,16 @@ def fit_lines(lines: Sequence[str], limit: int) -> str:
     return "\n".join([*kept, _ELLIPSIS])
 
 
-def letter_text(detail: IncidentDetail, url: str) -> str:
-    """Return an incident as plain text."""
+def letter_text(detail: IncidentDetail, url: str, ack_url: str = "") -> str:
+    """Return an incident as plain text, while it is open with where to acknowledge it."""
+    offered = ack_url and detail.summary.state == "open"
     lines = [
         headline(detail.summary),
         status_line(detail.summary),
         detail.description,
         cause_line(detail),
         url,
+        f"I take care of it: {ack_url}" if offered else "",
     ]
     return "\n".join([line for line in lines if line] + list(_alert_lines(detail))) + "\n"
 

@@ -37,6 +37,8 @@ from abops.entry.web.forms import FormTooLargeError, wants_values
 from abops.entry.web.gate import Gate, Refuse
 from abops.entry.web.guard import HEADERS, Guard
 from abops.entry.web.intake_api import intake_router
+from abops.entry.web.letters import STATUS as LETTER_STATUS
+from abops.entry.web.letters import letters_router
 from abops.entry.web.observe import STATUS as OBSERVE_STATUS
 from abops.entry.web.observe import Sources, observe
 from abops.entry.web.openapi import describe
@@ -73,6 +75,7 @@ STATUS_OF: Final[dict[type[OpsError], int]] = {
     **STATUS,
     **OBSERVE_STATUS,
     **DUTY_STATUS,
+    **LETTER_STATUS,
     **PEOPLE_STATUS,
     RunbookMissingError: 404,
     NotLocalError: 403,
@@ -103,7 +106,6 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
     """
     assets = Assets()
     pages = Pages(service, clock or SystemClock(), assets, inbox_url=inbox_url)
-
     if allow_unlinked is None:
         allow_unlinked = service.config.env == "local"
     linking = access.linking if access else None
@@ -129,6 +131,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         storms_router(service, pages),
         quiet_router(service, pages, access),
         statistics_router(service, pages),
+        letters_router(service, pages),
     ):
         app.include_router(router)
 

@@ -11,8 +11,8 @@ from abops.alerts.access.roles import Ability
 SAFE: Final = frozenset({"GET", "HEAD"})
 _SAID: Final = frozenset({"POST", "DELETE"})
 _OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
-_OPEN_BELOW: Final = ("/static/", "/invitation/", "/v1/callbacks/")
-"""Callbacks carry a signature of their own, invitations the secret of their link."""
+_OPEN_BELOW: Final = ("/static/", "/invitation/", "/letters/", "/v1/callbacks/")
+"""Callbacks and letters carry a signature of their own, invitations the secret of their link."""
 _INTAKE: Final = re.compile(
     r"/v1/(alertmanager|grafana|generic|kubernetes-events|changes|heartbeat/[a-z-]+)|/api/v2/alerts"
 )
