@@ -9,6 +9,8 @@ from abops.entry.web.app import create_app
 from abops.kernel.clock import SystemClock
 from support.browser import DESK, Console, OpenPage, chromium, serving
 from support.console import MemoryService, a_bad_night
+from support.desk import PASSWORD, Desk
+from support.work import SignIn, Work
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,6 +74,46 @@ def open_page(browser: Browser, console: Console) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert [] == [line for line in complaints if not line.startswith("Failed to load resource")]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    with serving(desk.app) as console:
+        yield Work(desk, console)
+
+
+@pytest.fixture
+def sign_in(browser: Browser, work: Work) -> Iterator[SignIn]:
+    contexts: list[BrowserContext] = []
+
+    def sign_in(
+        name: str,
+        path: str = "/incidents",
+        *,
+        scripts: bool = True,
+        size: tuple[int, int] = DESK,
+        theme: str = "light",
+    ) -> Page:
+        context = browser.new_context(
+            base_url=work.console.url,
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=theme,  # type: ignore[arg-type]
+            java_script_enabled=scripts,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"/login?next={path}")
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

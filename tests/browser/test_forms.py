@@ -1,70 +1,15 @@
 """Working on an incident in a real browser: by form, by key, without scripts, on a phone."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import expect
 
-from support.alerting import post_alerts
-from support.browser import DESK, PHONE, Console, findings, serving
-from support.desk import PASSWORD, Desk
+from support.browser import DESK, PHONE, findings
 from support.servers import wait_until
+from support.work import SignIn, Work
 
 pytestmark = pytest.mark.browser
-SignIn = Callable[..., Page]
-
-
-class Work:
-    """The desk's console, and alerts that come in meanwhile."""
-
-    def __init__(self, desk: Desk, console: Console) -> None:
-        self.desk = desk
-        self.console = console
-
-    def fires(self, name: str, service: str = "api", **labels: str) -> None:
-        alert = self.desk.alert(name, service, **labels)
-        post_alerts(self.console.url, self.desk.service, alert)
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    with serving(desk.app) as console:
-        yield Work(desk, console)
-
-
-@pytest.fixture
-def sign_in(browser: Browser, work: Work) -> Iterator[SignIn]:
-    contexts: list[BrowserContext] = []
-
-    def sign_in(
-        name: str,
-        path: str = "/incidents",
-        *,
-        scripts: bool = True,
-        size: tuple[int, int] = DESK,
-        theme: str = "light",
-    ) -> Page:
-        context = browser.new_context(
-            base_url=work.console.url,
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme=theme,  # type: ignore[arg-type]
-            java_script_enabled=scripts,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.goto(f"/login?next={path}")
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"**{path}")
-        return page
-
-    yield sign_in
-    for context in contexts:
-        context.close()
 
 
 WORDS = "Ash Birch Cedar Elder Fir Gorse Hazel Ivy Juniper Kiwi Larch Maple Nutmeg Oak Pine"
