@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import get_args
 
 from abops.alerts.model import Delivery, DeliveryKind, Member, TimelineEntry
 from abops.entry.web import story
@@ -46,3 +47,7 @@ def test_a_silence_in_the_timeline_is_told_and_a_short_pause_is_not() -> None:
     entries = [TimelineEntry(at, "note", "x") for at in moments]
     gaps = [gap for gap, _ in story.with_gaps(entries)]
     assert [None, None, timedelta(minutes=19, seconds=51)] == gaps
+
+
+def test_every_kind_of_message_has_a_word() -> None:
+    assert set(get_args(DeliveryKind)) == set(story.WORDS)

@@ -19,7 +19,7 @@ from abops.alerts.store.changes import StoredChange
 GAP: Final = timedelta(minutes=5)
 """A silence in a timeline from which on it is told."""
 _NEWS: Final = frozenset({"open", "rise", "fallback"})
-_WORDS: Final[dict[DeliveryKind, str]] = {
+WORDS: Final[dict[DeliveryKind, str]] = {
     "open": "opened",
     "rise": "got worse",
     "update": "update",
@@ -30,6 +30,7 @@ _WORDS: Final[dict[DeliveryKind, str]] = {
     "escalate": "next level paged",
     "remind": "reminder",
     "digest": "digest",
+    "hourly": "hourly digest",
 }
 
 
@@ -119,7 +120,7 @@ def who_was_told(deliveries: Sequence[Delivery]) -> list[Told]:
         after_s = delivery.latency_s
         if delivery.kind not in _NEWS and delivery.delivered_at is not None:
             after_s = (delivery.delivered_at - delivery.created_at).total_seconds()
-        told = Told(delivery, _WORDS[delivery.kind], after_s)
+        told = Told(delivery, WORDS[delivery.kind], after_s)
         if delivery.kind != "update":
             lines.append(told)
         elif delivery.channel not in place:
