@@ -185,15 +185,6 @@ def test_what_was_accepted_is_there_after_kill_9(channels: Channels, tmp_path: P
         wait_until(all_there, what="100 alerts in one incident", timeout_s=10)
 
 
-@pytest.mark.slow
-def test_nothing_is_lost_when_it_is_killed_under_load() -> None:
-    script = ROOT / "benchmarks" / "crash" / "run.py"
-    argv = [sys.executable, str(script), "--kills", "2", "--output", "json"]
-    ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
-    result = json.loads(ended.stdout)
-    assert (0, 0, True) == (ended.returncode, result["lost"], result["passed"])
-
-
 def test_incidents_are_merged_and_split(process: Process) -> None:
     alerts = [
         an_alert(f"{word}Torn", severity="info", service=f"torn-{word.lower()}", summary="")
