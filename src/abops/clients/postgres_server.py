@@ -9,7 +9,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -148,6 +148,20 @@ def running_pid(data: Path) -> int | None:
     except (OSError, ValueError, IndexError) as error:
         return pid if isinstance(error, PermissionError) else None
     return pid
+
+
+async def start_detached(argv: Sequence[str], log: Path) -> int:
+    """Start a server that outlives us; return its process id."""
+    with log.open("ab") as stream:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            cwd="/",
+            start_new_session=True,
+        )
+    return process.pid
 
 
 async def call(

@@ -13,6 +13,8 @@ COMMANDS = {
     "run": "Make a backup in each destination now.",
     "status": "How the protection stands: what each destination holds, how fresh it is.",
     "restore": "Restore the database into a folder, to a point in time.",
+    "verify-restored": "Start a restored folder apart, check all of it, stop it.",
+    "cutover": "Put a restored folder in the place of the live one and start it.",
     "wal": "The write-ahead log on its way: serve the archiver, see and pay what is owed.",
     "init": "Begin to protect a database: configurations, stanzas, what PostgreSQL must be told.",
 }
