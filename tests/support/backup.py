@@ -55,6 +55,10 @@ def give_to_owner(*paths: Path) -> None:
             subprocess.run(run, check=True)
 
 
+STARTS_TRIED = 3
+REGION_STARTS_S = 40.0
+
+
 @dataclass
 class RegionServer:
     """One object-store region. It may be killed, stopped, continued, started again."""
@@ -89,7 +93,13 @@ class RegionServer:
                 cwd=folder,
             )
         url = f"http://127.0.0.1:{self.region.ports['s3']}/healthz"
-        wait_until(lambda: answers(url), what=f"region {self.name} ready")
+        process = self.process
+        wait_until(
+            lambda: answers(url) or process.poll() is not None,
+            what=f"region {self.name} ready",
+            timeout_s=REGION_STARTS_S,
+        )
+        assert process.poll() is None, f"region {self.name} ended: see {folder / 'region.log'}"
 
     def kill(self) -> None:
         """End it at once: what it acknowledged is there after a start. Connections are refused."""
@@ -116,6 +126,30 @@ class RegionServer:
             self.thaw()
 
 
+def _started(
+    name: str, folder: Path, certificates: Path, identities: Path, *, key: str, secret: str
+) -> RegionServer:
+    """Start a region; nine ports that were free may be taken by the time it listens."""
+    for _ in range(STARTS_TRIED - 1):
+        server = _declared(name, folder, certificates, identities, key=key, secret=secret)
+        try:
+            server.start()
+        except AssertionError:
+            server.kill()
+        else:
+            return server
+    server = _declared(name, folder, certificates, identities, key=key, secret=secret)
+    server.start()
+    return server
+
+
+def _declared(
+    name: str, folder: Path, certificates: Path, identities: Path, *, key: str, secret: str
+) -> RegionServer:
+    ports = {port: free_port() for port in PORT_NAMES}
+    return RegionServer(name, Region(folder, ports, certificates, identities), key, secret)
+
+
 @contextmanager
 def start_regions(folder: Path, *names: str) -> Iterator[dict[str, RegionServer]]:
     """Run a region for each name, with one authority of their own."""
@@ -128,11 +162,8 @@ def start_regions(folder: Path, *names: str) -> Iterator[dict[str, RegionServer]
             key, secret = f"key-{secrets.token_hex(6)}", secrets.token_urlsafe(24)
             identities = folder / f"{name}.s3.json"
             write_identities(identities, key, secret)
-            ports = {port: free_port() for port in PORT_NAMES}
-            region = Region(folder / name, ports, certificates, identities)
-            regions[name] = RegionServer(name, region, key, secret)
-        for server in regions.values():
-            server.start()
+            keys = (folder / name, certificates, identities)
+            regions[name] = _started(name, *keys, key=key, secret=secret)
         yield regions
     finally:
         for server in regions.values():
