@@ -93,6 +93,35 @@ def test_every_destination_meets_the_targets_at_the_latest_point_and_at_a_moment
         assert 4 == len([*protected.home.drills.glob("*.html")])
 
 
+@pytest.mark.slow
+def test_with_one_region_a_black_hole_everything_comes_back_from_the_other(
+    regions: dict[str, RegionServer],
+) -> None:
+    for region in regions.values():
+        region.ensure()
+    with protect(regions) as protected:
+        base = protected.database
+        protected.archive_directly("us")
+        base.fill()
+        assert protected.abops("run", "--to", "us", "--type", "full").returncode == 0
+        base.sql("UPDATE pgbench_accounts SET abalance = aid % 11")
+        right = base.sql(ROWS)
+        protected.switch()
+        regions["eu"].freeze()
+        base.stop()
+        began = time.monotonic()
+        try:
+            done = follow(protected, 4, NEW=str(base.data.with_name("data.new")), FROM="us")
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert right == base.sql(ROWS)
+            print(f"scenario 4: {time.monotonic() - began:.1f} s, every row equal")  # noqa: T201
+        finally:
+            regions["eu"].thaw()
+            if (base.data / "postmaster.pid").is_file():
+                programs = protected.site.cluster.programs
+                run_as_owner(programs / "pg_ctl", "-D", base.data, "-m", "immediate", "stop")
+
+
 def archived_history(protected: Protected) -> bool:
     listed = run_as_owner("ls", protected.database.data / "pg_wal/archive_status")
     return "00000002.history.done" in listed.split()
