@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from abops.backup.wal.queue import queue_folder
+from abops.clients.exposition import scrape
 from abops.stack.programs import postgres_prefix
 from support.backup import ABOPS, ROOT, Protected, give_to_owner
 from support.servers import wait_until
@@ -100,6 +103,41 @@ class Archiver:
         """Push a file of the log; return exit code and what was said."""
         return finish(self.client_run("push", f"pg_wal/{name}"))
 
+    @property
+    def fetched(self) -> Path:
+        """Where `get` puts a file."""
+        return self.protected.database.data / "pg_wal" / "RECOVERYXLOG"
+
+    def get(self, name: str, *destinations: str) -> tuple[int, str]:
+        """Fetch a file as a recovery would; return exit code and what was said."""
+        self.fetched.unlink(missing_ok=True)
+        return finish(self.client_run("get", name, "pg_wal/RECOVERYXLOG", *destinations))
+
+    def slow_answers(self, bound: str = "0.5") -> int:
+        """Return how many segments were answered for later than after these seconds."""
+        page = scrape(f"http://127.0.0.1:{self.words[-1]}/metrics")
+        families = {one.name: one for one in text_string_to_metric_families(page)}
+        kept = [
+            sample
+            for sample in families["abops_backup_wal_answer_seconds"].samples
+            if sample.labels.get("result") == "kept" and sample.name.endswith("_bucket")
+        ]
+        counts = {sample.labels["le"]: int(sample.value) for sample in kept}
+        assert counts["+Inf"] > 0
+        return counts["+Inf"] - counts[bound]
+
+    def keep_segments(self, count: int) -> list[str]:
+        """Make segments that PostgreSQL does not archive; copies of them lie aside."""
+        database = self.protected.database
+        database.sql("ALTER SYSTEM SET archive_command = 'false # pgbackrest'")
+        database.sql("SELECT pg_reload_conf()")
+        names = self.make_segments(count, wait=False)
+        for name in names:
+            source, target = database.data / "pg_wal" / name, self.side / name
+            target.write_bytes(source.read_bytes())
+        give_to_owner(self.side)
+        return names
+
     def use(self) -> None:
         """Have PostgreSQL archive by it, and keep a copy of each file aside first."""
         database = self.protected.database
@@ -116,13 +154,19 @@ class Archiver:
         name = "SELECT pg_walfile_name(pg_switch_wal())"
         names = [database.sql(f"{write}; {name}").splitlines()[-1] for _ in range(count)]
         if wait:
-            wait_until(lambda: self.is_archived(names[-1]), what=f"{names[-1]} archived")
+            self.wait_for(names[-1])
         return names
 
+    def wait_for(self, name: str) -> None:
+        """Await that PostgreSQL was told that a segment is kept."""
+        wait_until(lambda: self.is_archived(name), what=f"{name} archived")
+
     def is_archived(self, name: str) -> bool:
-        return (self.protected.database.data / f"pg_wal/archive_status/{name}.done").exists() or (
-            self.protected.archived() >= name[8:]
-        )
+        if (self.protected.database.data / f"pg_wal/archive_status/{name}.done").exists():
+            return True
+        told = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver"
+        # An ending (.partial) comes before the segment of that place on the next timeline.
+        return self.protected.database.sql(told) >= name
 
     def compare(self, destination: str, names: Sequence[str]) -> None:
         """Claim that a destination has each of these files once, as PostgreSQL archived it."""

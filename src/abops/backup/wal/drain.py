@@ -16,8 +16,8 @@ from abops.backup.wal.queue import Owed, judge
 from abops.kernel.clock import Clock, SystemClock
 
 AT_ONCE: Final = 2
-TIMEOUT_S: Final = 10.0
-"""Longer than PostgreSQL waits: nobody waits here."""
+PATIENCE: Final = 2
+"""Times the rule's timeout, for nobody waits here."""
 _IDLE_S: Final = 60.0
 _AFTER_FAILURE_S: Final = 1.0
 _log = structlog.get_logger()
@@ -64,7 +64,8 @@ async def _pay_one(archiver: Archiver, place: Place, one: Owed) -> bool:
         # Never pushed under this name; who looks after the destination decides what it is.
         told = Told(Outcome.DIFFERENT, 0.0, f"{one.name}, as it is owed: {reason}")
     else:
-        told = await archiver.carrier.push(place.name, one.path, TIMEOUT_S)
+        timeout_s = PATIENCE * archiver.rules.timeout_s
+        told = await archiver.carrier.push(place.name, one.path, timeout_s)
     archiver.note(one.name, place.name, told)
     if told.outcome is Outcome.DONE:
         await asyncio.to_thread(archiver.queue.settle, one.name, place.name)

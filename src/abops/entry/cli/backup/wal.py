@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 METRICS_PORT = 9721
 _LOOK_EVERY_S = 0.2
+_ASK_EVERY_S = 2.0
+"""A destination that comes back fails now and then before it is well."""
 
 
 class OwedError(OpsError):
@@ -76,7 +78,8 @@ def drain(*, folder: Path | None, names: tuple[str, ...], timeout_s: float) -> N
 
     home, clock = open_home(folder), SystemClock()
     ask_drain(home, names)
-    deadline = clock.monotonic() + timeout_s
+    asked = clock.monotonic()
+    deadline = asked + timeout_s
     while left := [
         view
         for view in ask_status(home).destinations
@@ -87,6 +90,9 @@ def drain(*, folder: Path | None, names: tuple[str, ...], timeout_s: float) -> N
                 f"{v.destination}: {v.owed} owed, {v.error or 'going on'}" for v in left
             )
             raise OwedError(f"after {timeout_s:g} s: {told}")
+        if clock.monotonic() - asked > _ASK_EVERY_S:
+            ask_drain(home, names)
+            asked = clock.monotonic()
         asyncio.run(asyncio.sleep(_LOOK_EVERY_S))
     click.echo("nothing is owed", err=True)
 
