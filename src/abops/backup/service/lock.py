@@ -64,8 +64,8 @@ def holder(home: Home, destination: str) -> str:
 
 def progress(work: Path, stanza: str) -> float | None:
     """Return which part of a running backup is copied, 0 to 1, by the engine's own lock file."""
-    try:
-        told = json.loads((work / "lock" / f"{stanza}-backup.lock").read_text())
-        return min(1.0, float(told["pctCplt"]) / 10_000)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    # Since 2.55 the file is named by the repository too.
+    for path in (work / "lock").glob(f"{stanza}-backup*.lock"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return min(1.0, float(json.loads(path.read_text())["pctCplt"]) / 10_000)
+    return None
