@@ -8,7 +8,7 @@ import pytest
 
 from support.backup import Protected
 from support.servers import free_port, wait_until
-from support.wal import Archiver, archiving, finish
+from support.wal import Archiver, archiving, cut_off, finish
 
 STEPS = ("judged", "linked", "pushed", "copied", "one owed", "owed")
 """Where the archiver may be killed while it has a segment in hand."""
@@ -64,7 +64,7 @@ def test_a_dead_region_costs_postgresql_nothing_and_gets_all_when_it_is_back(
 def test_killed_at_any_step_the_archiver_loses_doubles_and_alters_nothing(
     archiver: Archiver,
 ) -> None:
-    archiver.protected.regions["us"].kill()
+    archiver.protected.regions["us"].freeze()
     names = []
     for step in STEPS:
         archiver.kill()
@@ -77,7 +77,7 @@ def test_killed_at_any_step_the_archiver_loses_doubles_and_alters_nothing(
         archiver.start()
         archiver.wait_for(name)
     assert names == archiver.owed("us")
-    archiver.protected.regions["us"].start()
+    archiver.protected.regions["us"].thaw()
     assert archiver.protected.abops("wal", "drain").returncode == 0
     for destination in ("eu", "us"):
         archiver.compare(destination, names)
@@ -153,20 +153,20 @@ def test_asked_to_stop_it_answers_what_it_has_in_hand(archiver: Archiver) -> Non
 def test_a_recovery_hears_not_there_only_when_each_destination_said_so(
     archiver: Archiver,
 ) -> None:
-    regions, missing = archiver.protected.regions, "00000001000000FF00000001"
+    missing = "00000001000000FF00000001"
     (first,) = archiver.make_segments(1)
     assert [0, 1] == [archiver.get(first)[0], archiver.get(missing)[0]]
-    regions["us"].kill()
-    (owed,) = archiver.make_segments(1)
-    assert [0, 126, 1] == [
-        archiver.get(first)[0],
-        archiver.get(missing)[0],
-        archiver.get(missing, "eu")[0],
-    ]
-    # What is owed lies here: nobody has to be asked for it.
-    regions["eu"].kill()
-    assert 0 == archiver.get(owed)[0]
-    assert archiver.fetched.read_bytes() == (archiver.side / owed).read_bytes()
+    with cut_off(archiver.protected, "us"):
+        (owed,) = archiver.make_segments(1)
+        assert [0, 126, 1] == [
+            archiver.get(first)[0],
+            archiver.get(missing)[0],
+            archiver.get(missing, "eu")[0],
+        ]
+    with cut_off(archiver.protected, "us", "eu"):
+        # What is owed lies here: nobody has to be asked for it.
+        assert 0 == archiver.get(owed)[0]
+        assert archiver.fetched.read_bytes() == (archiver.side / owed).read_bytes()
     assert 126 == archiver.get(first, "mars")[0]
 
 
