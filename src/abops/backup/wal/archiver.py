@@ -173,10 +173,13 @@ class Archiver:
 
     def _put_aside(self, segment: Path, names: Collection[str]) -> str:
         """Keep a copy for these destinations; say why it could not be."""
-        if reason := no_room(self.rules, self.queue.room(), segment.stat().st_size):
-            return reason
         try:
-            self.queue.owe(segment, names)
+            # Asked again after a crash, it may lie there already: that takes no more room.
+            missing = self.queue.lacking(segment, names)
+            reason = no_room(self.rules, self.queue.room(), segment.stat().st_size)
+            if missing and reason:
+                return reason
+            self.queue.owe(segment, missing)
         except DifferentSegmentError:
             raise
         except QueueError as error:

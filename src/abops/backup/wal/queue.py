@@ -108,13 +108,15 @@ class Queue:
 
         When it returns, the copy outlives a loss of power.
         """
-        wanted = tuple(destinations)
         try:
-            missing = [name for name in wanted if not self._has(segment, name)]
-            if missing:
+            if missing := self.lacking(segment, destinations):
                 self._keep(segment, missing)
         except OSError as error:
             raise QueueError(f"{segment.name} cannot be put aside: {error.strerror}") from error
+
+    def lacking(self, segment: Path, destinations: Iterable[str]) -> tuple[str, ...]:
+        """Return those it is not owed to yet. Raises DifferentSegmentError, OSError."""
+        return tuple(name for name in destinations if not self._has(segment, name))
 
     def _has(self, segment: Path, destination: str) -> bool:
         path = self._owed(destination) / segment.name
