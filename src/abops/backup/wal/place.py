@@ -1,6 +1,7 @@
 """What the archiver knows about one destination while it runs."""
 
 import asyncio
+import math
 from collections import deque
 from contextlib import suppress
 from typing import Final
@@ -82,4 +83,4 @@ def p95(seconds: "deque[float]") -> float | None:
     if not seconds:
         return None
     ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
+    return ordered[math.ceil(len(ordered) * 0.95) - 1]
