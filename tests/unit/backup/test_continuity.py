@@ -4,16 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abops.backup.model import SegmentName
+from abops.backup.postgres.log_files import Fork, fork_of, histories_of, timeline_of
 from abops.backup.verify.continuity import (
-    Fork,
     Gap,
     Stretch,
-    fork_of,
     gaps_in,
     hashes_of,
-    histories_of,
     stretches,
-    timeline_of,
 )
 
 SEGMENT = 16 * 2**20

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abops.backup.model import SegmentName, SetFacts
-from abops.backup.restore.log import Branch, Log, branch_of, merged, stored_segments
+from abops.backup.postgres.log_files import Fork, fork_of
+from abops.backup.restore.log import Log, merged, stored_segments
 from abops.backup.restore.plan import plan
 from abops.backup.restore.request import (
     Holding,
@@ -163,7 +164,7 @@ def test_only_the_named_source_is_asked() -> None:
 def test_after_a_switch_of_timelines_the_way_leads_over_both() -> None:
     log = Log(
         kept(*range(100, 116)) | kept(*range(110, 131), timeline=2),
-        {2: Branch(1, 110 * 2**24 + 500)},
+        {2: Fork(1, 110 * 2**24 + 500)},
     )
     made = decide(log=log)
     assert (2, SegmentName(2, 130).file_name()) == (made.timeline, made.wal_last)
@@ -173,7 +174,7 @@ def test_after_a_switch_of_timelines_the_way_leads_over_both() -> None:
 def test_a_set_of_an_abandoned_end_leads_nowhere() -> None:
     log = Log(
         kept(*range(100, 116)) | kept(*range(110, 131), timeline=2),
-        {2: Branch(1, 110 * 2**24 + 500)},
+        {2: Fork(1, 110 * 2**24 + 500)},
     )
     dead_end = a_place_set("20261102-011300F", 113)
     eu = Holding(destination="eu", sets=(a_place_set(MONDAY, 100), dead_end))
@@ -251,8 +252,8 @@ def test_segments_are_read_from_a_repository() -> None:
 
 def test_the_last_line_of_a_history_says_where_the_parent_was_left() -> None:
     text = "1\t0/5000000\tno recovery target specified\n\n2\t0/7000148\tbefore 2026-11-02\n"
-    assert Branch(2, 0x7000148) == branch_of(text)
-    assert branch_of("") is None
+    assert Fork(2, 0x7000148) == fork_of(text)
+    assert fork_of("") is None
 
 
 @given(lost=st.sets(st.integers(101, 129)), minute=st.integers(2, 30))

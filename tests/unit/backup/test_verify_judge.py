@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from abops.backup.model import SegmentName
-from abops.backup.verify.continuity import Fork
+from abops.backup.postgres.log_files import Fork
 from abops.backup.verify.judge import judge
 from abops.backup.verify.seen import Judgement, Seen
 from abops.backup.verify.spoken import Tally, read_verify

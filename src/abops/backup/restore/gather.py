@@ -13,7 +13,8 @@ import msgspec
 from abops.backup.model import SEGMENT_BYTES, Destination, Home, SegmentName, SetFacts, Site
 from abops.backup.postgres.engine import engine_of
 from abops.backup.postgres.facts import facts_of
-from abops.backup.restore.log import HISTORY, Branch, Log, branch_of, merged, stored_segments
+from abops.backup.postgres.log_files import Fork, forks_of, histories_of
+from abops.backup.restore.log import Log, merged, stored_segments
 from abops.backup.restore.request import Holding
 from abops.clients.pgbackrest import Engine
 from abops.clients.pgbackrest_answers import EngineError
@@ -41,7 +42,7 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     sets: tuple[SetFacts, ...] = ()
     segments: dict[SegmentName, float] = {}
-    branches: dict[int, Branch] = {}
+    branches: dict[int, Fork] = {}
 
 
 def repositories(home: Home, site: Site) -> tuple[Repository, ...]:
@@ -105,7 +106,7 @@ async def _ask(engine: Engine, stanza: str, one: Repository) -> _Told:
         return _Told(repository=one, reason=info.status.message or f"status {info.status.code}")
     try:
         entries = await engine.ls(one.config, f"archive/{stanza}", timeout_s=LIST_S)
-        histories = {entry.path for entry in entries if HISTORY.search(entry.path)}
+        histories = histories_of(entry.path for entry in entries)
         branches = await _branches(engine, stanza, one.config, histories)
     except EngineError as error:
         return _Told(repository=one, reason=str(error))
@@ -119,14 +120,13 @@ async def _ask(engine: Engine, stanza: str, one: Repository) -> _Told:
 
 
 async def _branches(
-    engine: Engine, stanza: str, config: Path, histories: set[str]
-) -> dict[int, Branch]:
+    engine: Engine, stanza: str, config: Path, histories: Sequence[str]
+) -> dict[int, Fork]:
     """Read where timelines leave their parents."""
-    found = {}
-    for path in sorted(histories):
-        text = await engine.get(config, stanza, f"archive/{stanza}/{path}", timeout_s=INFO_S)
-        name = HISTORY.search(path)
-        branch = branch_of(text)
-        if name is not None and branch is not None:
-            found[int(name[1], 16)] = branch
-    return found
+    folder = f"archive/{stanza}"
+    return forks_of(
+        [
+            (path, await engine.get(config, stanza, f"{folder}/{path}", timeout_s=INFO_S))
+            for path in sorted(histories)
+        ]
+    )

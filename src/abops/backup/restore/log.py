@@ -5,26 +5,12 @@ what it tells happened before that. A timeline leaves its parent at a position; 
 it one follows the parent up to the segment of that position, and from there the child's own.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
 
 from msgspec import Struct
 
 from abops.backup.model import SEGMENT_BYTES, SegmentName
-from abops.backup.restore.target import read_lsn
-
-STORED: Final = re.compile(r"(?:^|/)([0-9A-F]{24})-[0-9a-f]{40}(?:\.\w+)?$")
-"""A segment in a repository: its name, its SHA-1, its compression."""
-HISTORY: Final = re.compile(r"(?:^|/)([0-9A-F]{8})\.history$")
-_BRANCH = re.compile(r"^\s*(\d+)\s+([0-9A-F]+/[0-9A-F]+)")
-
-
-class Branch(Struct, frozen=True):
-    """Where a timeline leaves its parent."""
-
-    parent: int
-    lsn: int
+from abops.backup.postgres.log_files import Fork, segment_in
 
 
 class Leg(Struct, frozen=True):
@@ -52,7 +38,7 @@ class Log(Struct, frozen=True):
 
     kept: Mapping[SegmentName, float] = {}
     """When each was first kept anywhere, in seconds since 1970."""
-    branches: Mapping[int, Branch] = {}
+    branches: Mapping[int, Fork] = {}
     segment_bytes: int = SEGMENT_BYTES
 
     def timeline_of(self, wal: str) -> int:
@@ -137,8 +123,8 @@ def stored_segments(
     listed: Iterable[tuple[str, float]], segment_bytes: int = SEGMENT_BYTES
 ) -> dict[SegmentName, float]:
     """Return the segments among a repository's files, each with when it was kept."""
-    found = ((STORED.search(path), at) for path, at in listed)
-    return {SegmentName.of(name[1], segment_bytes): at for name, at in found if name is not None}
+    found = ((segment_in(path), at) for path, at in listed)
+    return {SegmentName.of(one[0], segment_bytes): at for one, at in found if one is not None}
 
 
 def merged(*places: Mapping[SegmentName, float]) -> dict[SegmentName, float]:
@@ -148,9 +134,3 @@ def merged(*places: Mapping[SegmentName, float]) -> dict[SegmentName, float]:
         for name, at in place.items():
             found[name] = min(at, found.get(name, at))
     return found
-
-
-def branch_of(history: str) -> Branch | None:
-    """Read a `.history` file: its last line says which parent was left, and where."""
-    lines = [found for line in history.splitlines() if (found := _BRANCH.match(line))]
-    return Branch(int(lines[-1][1]), read_lsn(lines[-1][2])) if lines else None

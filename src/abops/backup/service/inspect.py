@@ -11,15 +11,10 @@ from typing import Final
 import msgspec
 
 from abops.backup.model import SetFacts
+from abops.backup.postgres.log_files import Fork, forks_of, histories_of
 from abops.backup.service.live import Live
 from abops.backup.service.repository import Repository, compare_copies
-from abops.backup.verify.continuity import (
-    Fork,
-    fork_of,
-    hashes_of,
-    histories_of,
-    timeline_of,
-)
+from abops.backup.verify.continuity import hashes_of
 from abops.backup.verify.seen import Objects, Seen
 from abops.kernel.errors import OpsError
 
@@ -104,8 +99,7 @@ async def _forks(repository: Repository, paths: Sequence[str], archive: str) -> 
     front = f"archive/{repository.stanza}/{archive}/"
     histories = histories_of(path for path in paths if path.startswith(front))
     texts = await repository.texts(histories)
-    forks = {timeline_of(path): fork_of(text or "") for path, text in texts.items()}
-    return {timeline: fork for timeline, fork in forks.items() if fork is not None}
+    return forks_of((path, text or "") for path, text in texts.items())
 
 
 async def _copies(

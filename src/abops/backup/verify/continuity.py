@@ -6,18 +6,13 @@ on none may be missing. Where the database was promoted, `.history` says at whic
 timeline leaves its parent; from there on the child's segments count.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Final
 
 from msgspec import Struct
 
 from abops.backup.model import SEGMENT_BYTES, SegmentName, SetFacts
-
-_STORED: Final = re.compile(r"(?:^|/)([0-9A-F]{24})-([0-9a-f]{40})(?:\.\w+)?$")
-_HISTORY: Final = re.compile(r"(?:^|/)([0-9A-F]{8})\.history$")
-_LEFT: Final = re.compile(r"^\s*(\d+)\s+([0-9A-F]+)/([0-9A-F]+)")
+from abops.backup.postgres.log_files import Fork, segment_in
 
 
 class Gap(Struct, frozen=True, order=True):
@@ -37,13 +32,6 @@ class Gap(Struct, frozen=True, order=True):
         return first if first == last else f"{first}..{last}"
 
 
-class Fork(Struct, frozen=True):
-    """Where a timeline left its parent."""
-
-    parent: int
-    lsn: int
-
-
 class Stretch(Struct, frozen=True):
     """Segments of one timeline that must all be there, both ends included."""
 
@@ -56,29 +44,9 @@ def hashes_of(paths: Iterable[str]) -> dict[str, frozenset[str]]:
     """Return for each segment in a listing the SHA-1 of its content; more than one is wrong."""
     found: dict[str, set[str]] = {}
     for path in paths:
-        if match := _STORED.search(path):
-            found.setdefault(match[1], set()).add(match[2])
+        if stored := segment_in(path):
+            found.setdefault(stored[0], set()).add(stored[1])
     return {name: frozenset(hashes) for name, hashes in found.items()}
-
-
-def histories_of(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return the paths of the timelines' histories in a listing."""
-    return tuple(path for path in paths if _HISTORY.search(path))
-
-
-def timeline_of(path: str) -> int:
-    """Return which timeline a history belongs to."""
-    found = _HISTORY.search(path)
-    return int(found[1], 16) if found else 0
-
-
-def fork_of(history: str) -> Fork | None:
-    """Read a history: its last line says which parent was left, and where."""
-    lines = [found for line in history.splitlines() if (found := _LEFT.match(line))]
-    if not lines:
-        return None
-    parent, high, low = lines[-1].groups()
-    return Fork(int(parent), (int(high, 16) << 32) + int(low, 16))
 
 
 def stretches(

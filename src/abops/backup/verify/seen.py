@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from abops.backup.model import SEGMENT_BYTES, SegmentName, SetFacts
+from abops.backup.postgres.log_files import Fork
 from abops.backup.store.records import Finding
-from abops.backup.verify.continuity import Fork
 from abops.backup.verify.spoken import Spoken
 
 Objects = Mapping[str, tuple[int, str]]
