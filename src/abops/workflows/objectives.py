@@ -5,12 +5,11 @@ changes slowly, and an old picture is better than none while something is down.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from abops.clients.answers import Answers
 from abops.clients.prometheus_queries import PrometheusError, PrometheusQueries, Series
@@ -18,8 +17,8 @@ from abops.inventory.model import Objective
 from abops.kernel.clock import Clock
 from abops.observability.slo.budget import Standing
 from abops.observability.slo.standing import QUERY, standings
+from abops.workflows.last_good import last_good
 
-T = TypeVar("T", "Picture", "History")
 FRESH_S: Final = 5.0
 POINTS: Final = 360
 """Of one line: more than a chart of this width can show apart."""
@@ -71,7 +70,7 @@ class Objectives:
             pairs = [(one.metric, float(one.value[1])) for one in answer if one.value]
             return Picture(standings(objectives, pairs), now)
 
-        return await _last_good(self._tables, "table", ask)
+        return await last_good(self._tables, "table", ask)
 
     async def history(self, objective: Objective, env: str, span: timedelta) -> History:
         """Return an objective's past. Raises PrometheusError without any answer yet."""
@@ -79,7 +78,7 @@ class Objectives:
         async def ask() -> History:
             return await self._ask_history(objective, env, span)
 
-        return await _last_good(self._histories, (objective.name, env, span), ask)
+        return await last_good(self._histories, (objective.name, env, span), ask)
 
     async def _ask_history(self, objective: Objective, env: str, span: timedelta) -> History:
         step = max(_STEP_AT_LEAST, timedelta(seconds=round(span.total_seconds() / POINTS)))
@@ -107,16 +106,6 @@ async def ask_once(url: str, objectives: Sequence[Objective], clock: Clock) -> t
     """Ask a Prometheus how objectives stand, and leave. Raises PrometheusError."""
     async with PrometheusQueries(url) as prometheus:
         return (await Objectives(prometheus, clock).table(objectives)).standings
-
-
-async def _last_good(answers: Answers[T], question: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
-    try:
-        return await answers.get(question, ask)
-    except PrometheusError as error:
-        kept = answers.last(question)
-        if kept is None:
-            raise
-        return replace(kept[0], problem=error)
 
 
 def _values(series: Sequence[Series], start: int, end: int, step: int) -> tuple[float | None, ...]:

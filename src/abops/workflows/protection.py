@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from abops.clients.answers import Answers
 from abops.clients.prometheus_queries import PrometheusError, PrometheusQueries
 from abops.inventory.backup import Backup
 from abops.kernel.clock import Clock
 from abops.observability.protection import QUERY, Standing, standings
+from abops.workflows.last_good import last_good
 
 FRESH_S: Final = 5.0
 
@@ -43,10 +43,4 @@ class Protection:
             samples = [(one.metric, float(one.value[1])) for one in answer if one.value]
             return Picture(standings(backup, samples, now), now)
 
-        try:
-            return await self._answers.get("picture", ask)
-        except PrometheusError as error:
-            kept = self._answers.last("picture")
-            if kept is None:
-                raise
-            return replace(kept[0], problem=error)
+        return await last_good(self._answers, "picture", ask)

@@ -1,18 +1,15 @@
 """Can it be restored? One line a destination: last backup, last proven restore, RTO, RPO, gaps."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from abops.clients.prometheus_queries import PrometheusError, PrometheusQueries
+from abops.clients.prometheus_queries import PrometheusError
+from abops.entry.web.observe.prometheus_pages import PrometheusPages
 from abops.entry.web.pages import Pages, Place
-from abops.inventory.load import load_inventory
-from abops.inventory.model import Inventory
 from abops.observability.protection import Drill, Standing
 from abops.workflows.protection import Picture, Protection
 
@@ -37,28 +34,12 @@ class Row(NamedTuple):
     slices: tuple[Slice, ...]
 
 
-class BackupPages:
-    """The page, and Prometheus behind it while the application runs."""
+class BackupPages(PrometheusPages):
+    """The page about the backups."""
 
     def __init__(self, pages: Pages, inventory: Path, url: str) -> None:
-        self._pages = pages
-        self._path = inventory
-        self._inventory: Inventory | None = None
-        self._client = PrometheusQueries(url)
+        super().__init__(pages, inventory, url)
         self._protection = Protection(self._client, pages.clock)
-
-    @property
-    def inventory(self) -> Inventory:
-        """Return the inventory, read when a page first needs it."""
-        if self._inventory is None:
-            self._inventory = load_inventory(self._path)
-        return self._inventory
-
-    @asynccontextmanager
-    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Hold the connections to Prometheus."""
-        async with self._client:
-            yield
 
     def router(self) -> APIRouter:
         """Return the route."""

@@ -1,20 +1,19 @@
 """What is promised: the table of objectives, and each objective's own page."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from abops.clients.prometheus_queries import PrometheusError, PrometheusQueries
+from abops.clients.prometheus_queries import PrometheusError
 from abops.entry.web.observe import slo_chart
+from abops.entry.web.observe.prometheus_pages import PrometheusPages
 from abops.entry.web.observe.slo_chart import Chart, Limit
 from abops.entry.web.pages import Pages, Place
-from abops.inventory.load import load_inventory
-from abops.inventory.model import Inventory, Objective
+from abops.inventory.model import Objective
 from abops.kernel.errors import OpsError
 from abops.observability.slo.budget import FAST, SLOW, Standing, time_to_exhaustion
 from abops.observability.slo.explain import Explanation, explain, in_words
@@ -51,28 +50,12 @@ class Row(NamedTuple):
     """Hundredths of the budget that are left, between 0 and 100."""
 
 
-class ObjectivePages:
-    """The pages, and Prometheus behind them while the application runs."""
+class ObjectivePages(PrometheusPages):
+    """The table and the pages of the objectives."""
 
     def __init__(self, pages: Pages, inventory: Path, url: str) -> None:
-        self._pages = pages
-        self._path = inventory
-        self._inventory: Inventory | None = None
-        self._client = PrometheusQueries(url)
+        super().__init__(pages, inventory, url)
         self._objectives = Objectives(self._client, pages.clock)
-
-    @property
-    def inventory(self) -> Inventory:
-        """Return the inventory, read when a page first needs it."""
-        if self._inventory is None:
-            self._inventory = load_inventory(self._path)
-        return self._inventory
-
-    @asynccontextmanager
-    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Hold the connections to Prometheus."""
-        async with self._client:
-            yield
 
     def router(self) -> APIRouter:
         """Return the routes."""
