@@ -183,9 +183,7 @@ def _size_anomaly(where: Place) -> Alert:
             ),
             mitigation=(
                 "Not explained? Prove it by a restore, and make another one:\n\n"
-                + shell(
-                    "abops recovery drill --scenario 5", "abops backup run --to DEST --type full"
-                )
+                + shell("abops recovery drill --all", "abops backup run --to DEST --type full")
                 + "\nKeep the older full one meanwhile (`abops backup keep LABEL`), so that"
                 " retention does not take it."
             ),
@@ -249,7 +247,7 @@ def _success(where: Place) -> Alert:
         step=step,
         runbook=Runbook(
             meaning="More than one run in a thousand of the last 30 days failed or was missed.",
-            diagnosis=shell("abops backup list --failed --since 30d")
+            diagnosis=shell("abops backup status              # the last run of each destination")
             + "\nOne destination, one type, or one night? The board backups shows runs by outcome.",
             mitigation=(
                 "Nothing to repair tonight: it goes away as the failures grow old. Mend the cause"

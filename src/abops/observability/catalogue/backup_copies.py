@@ -98,7 +98,7 @@ def _drill_too_old(where: Place) -> Alert:
                 " or it was not its turn."
             ),
             diagnosis=shell(
-                "abops recovery test                         # all at once, one table",
+                "abops recovery drill --all                  # all at once, one table",
                 "ls -t drills/ | head; cat drills/LATEST.md   # phase and reason",
             )
             + "\n`provision`: no disk for the throw-away server. `fetch`: the destination, or its"
@@ -196,7 +196,7 @@ def _region_stale(where: Place) -> Alert:
             ),
             diagnosis=shell(
                 "abops backup wal status            # owed by destination, breaker, last error",
-                "abops backup doctor --to DEST",
+                "abops backup doctor",
                 "df -h                              # the queue grows while it is down",
             )
             + "\nAll destinations at once: the archiver (`abops backup wal serve`) or this"

@@ -21,8 +21,8 @@ EU: Final = {"env": "local", "dest": "eu"}
 
 LOOK: Final = shell(
     "abops backup list                  # what there is, by destination",
-    "abops backup doctor --to DEST      # reach it, write, read, clock, certificate",
-    "abops backup schedule --once       # what is due now, and why",
+    "abops backup doctor                # reach it, write, read, clock, certificate",
+    "abops backup status                # how fresh each destination is, and its last run",
 )
 
 
