@@ -13,6 +13,14 @@ from msgspec.structs import replace
 
 from abops.inventory.backup import Backup
 from abops.kernel.quantities import humanize_seconds
+from abops.observability.catalogue.backup_place import (
+    BACKUP_AGE,
+    CONFIG_AGE,
+    DRILL_AGE,
+    FULL_AGE,
+    KEY_AGE_DAYS,
+    OWED_AGE,
+)
 
 Severity = Literal["critical", "warning", "info"]
 Sample = tuple[Mapping[str, str], float]
@@ -36,11 +44,6 @@ _GAUGES: Final = (
     "abops_restore_drill_rpo_seconds",
 )
 QUERY: Final = f'{{__name__=~"{"|".join(_GAUGES)}"}}'
-BACKUP_AGE: Final = timedelta(hours=26)
-FULL_AGE: Final = timedelta(days=8)
-DRILL_AGE: Final = timedelta(days=8)
-OWED_AGE: Final = timedelta(minutes=15)
-KEY_AGE_DAYS: Final = 335
 PHASES: Final = ("provision", "fetch", "replay", "promote", "checks")
 
 
@@ -230,7 +233,7 @@ def _return(one: Standing, backup: Backup, now: datetime) -> Iterable[Problem]:
 def _keeping(one: Standing, now: datetime) -> Iterable[Problem]:
     if one.key_days is not None and one.key_days > KEY_AGE_DAYS:
         yield Problem("warning", f"its key is {one.key_days:.0f} days old", "BackupKeyExpires")
-    if one.configuration is not None and now - one.configuration > BACKUP_AGE:
+    if one.configuration is not None and now - one.configuration > CONFIG_AGE:
         age = _age(now, one.configuration)
         yield Problem("warning", f"its configuration bundle is {age} old", "BackupConfigStale")
 

@@ -9,7 +9,17 @@ from typing import Final
 from abops.inventory.model import Inventory
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
 from abops.observability.catalogue.backup_copies import copy_alerts
-from abops.observability.catalogue.backup_place import BOARD, DAY, EU, GROUP, HOUR, LOOK, Age
+from abops.observability.catalogue.backup_place import (
+    BACKUP_AGE,
+    BOARD,
+    DAY,
+    EU,
+    FULL_AGE,
+    GROUP,
+    HOUR,
+    LOOK,
+    Age,
+)
 from abops.observability.catalogue.cases import STEP, Timing, around, labelled, rising, steady
 from abops.observability.catalogue.commands import shell
 from abops.observability.catalogue.histories import once, since, stepped
@@ -68,7 +78,7 @@ def _too_old(where: Place) -> Alert:
         name="BackupTooOld",
         instance="incr",
         metric=_LAST,
-        limit=26 * HOUR,
+        limit=BACKUP_AGE,
         reason="Daily, with two hours for a slow night; a full one counts as well.",
         summary=(
             "The last backup in {{ $labels.dest }} was made {{ $value | humanizeDuration }} ago"
@@ -89,7 +99,7 @@ def _full_too_old(where: Place) -> Alert:
         instance="full",
         metric=_LAST,
         which='{type="full"}',
-        limit=8 * DAY,
+        limit=FULL_AGE,
         reason="Weekly, with a day to repeat it. Every increment needs the full one below it.",
         summary=(
             "The last full backup in {{ $labels.dest }} was made"

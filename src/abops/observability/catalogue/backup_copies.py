@@ -4,7 +4,18 @@ from datetime import timedelta
 from typing import Final
 
 from abops.observability.catalogue.alert import Alert, Case, Fired, Runbook
-from abops.observability.catalogue.backup_place import BOARD, DAY, EU, GROUP, HOUR, LOOK, Age
+from abops.observability.catalogue.backup_place import (
+    BOARD,
+    CONFIG_AGE,
+    DRILL_AGE,
+    EU,
+    GROUP,
+    HOUR,
+    KEY_AGE_DAYS,
+    LOOK,
+    OWED_AGE,
+    Age,
+)
 from abops.observability.catalogue.cases import STEP, around, labelled, steady
 from abops.observability.catalogue.commands import shell
 from abops.observability.catalogue.histories import since
@@ -86,7 +97,7 @@ def _drill_too_old(where: Place) -> Alert:
     age = Age(
         name="BackupRestoreDrillTooOld",
         metric="abops_restore_drill_last_success_timestamp_seconds",
-        limit=8 * DAY,
+        limit=DRILL_AGE,
         reason=(
             "Nightly, one destination after the other: each of three comes twice within a week."
         ),
@@ -163,7 +174,7 @@ def _wal_gap(where: Place) -> Alert:
 
 def _region_stale(where: Place) -> Alert:
     limit, owed, lag = (
-        900,
+        round(OWED_AGE.total_seconds()),
         "abops_backup_wal_oldest_owed_seconds",
         "abops_backup_mirror_lag_seconds",
     )
@@ -260,7 +271,7 @@ def _retention(where: Place) -> Alert:
 
 
 def _key_expires(where: Place) -> Alert:
-    metric, limit = "abops_backup_key_age_days", 335
+    metric, limit = "abops_backup_key_age_days", KEY_AGE_DAYS
 
     def history(age: float, newer: float | None = None) -> dict[str, str]:
         old = labelled(metric, steady(age), EU | {"generation": "g1"})
@@ -303,7 +314,7 @@ def _key_expires(where: Place) -> Alert:
 
 
 def _config_stale(where: Place) -> Alert:
-    metric, limit = "abops_backup_config_last_success_timestamp_seconds", 26 * HOUR
+    metric, limit = "abops_backup_config_last_success_timestamp_seconds", CONFIG_AGE
     return Alert(
         name="BackupConfigStale",
         group=GROUP,

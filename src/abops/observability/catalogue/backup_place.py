@@ -17,6 +17,13 @@ GROUP: Final = "backup"
 BOARD: Final = "backups"
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
+# Limits that the alerts and the console share.
+BACKUP_AGE: Final = 26 * HOUR
+FULL_AGE: Final = 8 * DAY
+DRILL_AGE: Final = 8 * DAY
+CONFIG_AGE: Final = 26 * HOUR
+OWED_AGE: Final = timedelta(minutes=15)
+KEY_AGE_DAYS: Final = 335
 EU: Final = {"env": "local", "dest": "eu"}
 
 LOOK: Final = shell(
