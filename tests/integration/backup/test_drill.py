@@ -1,5 +1,8 @@
 import json
+import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,9 +10,10 @@ import pytest
 from support.backup import ABOPS, Protected
 
 
-def drill(filled: Protected, *words: str) -> subprocess.CompletedProcess[str]:
+def drill(filled: Protected, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [ABOPS, "recovery", "drill", "--home", str(filled.home.folder), "--hurry", *words],
+        env={**os.environ, **environment},
         check=False,
         capture_output=True,
         text=True,
@@ -26,13 +30,18 @@ def filled(protected: Protected) -> Protected:
     return protected
 
 
-def leftovers() -> set[Path]:
-    return {*Path("/tmp").glob("abops-drill-*"), *Path("/tmp").glob("abops-restored-*")}  # noqa: S108
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """Give a temporary folder that nobody else uses, with a path short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="abops-t-") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
 
 
-def test_a_drill_restores_compares_measures_and_leaves_evidence_only(filled: Protected) -> None:
-    before = leftovers()
-    done = drill(filled, "--destination", "us", "--kind", "time")
+def test_a_drill_restores_compares_measures_and_leaves_evidence_only(
+    filled: Protected, temporary: Path
+) -> None:
+    done = drill(filled, "--destination", "us", "--kind", "time", TMPDIR=str(temporary))
     assert done.returncode == 0, done.stderr
     (path,) = filled.home.drills.glob("*-us-time-*.json")
     evidence = json.loads(path.read_bytes())
@@ -43,7 +52,7 @@ def test_a_drill_restores_compares_measures_and_leaves_evidence_only(filled: Pro
     assert 0 <= evidence["rpo_s"] < 60
     assert evidence["tables"] >= 4
     assert path.with_suffix(".html").is_file()
-    assert set() == leftovers() - before
+    assert [] == list(temporary.iterdir())
 
 
 def test_a_drill_of_the_latest_point_says_what_would_be_lost(filled: Protected) -> None:
