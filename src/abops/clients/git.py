@@ -1,11 +1,11 @@
 """A git repository as one stream: every branch and tag, read back before it counts."""
 
-import asyncio
 import os
 import tempfile
 from pathlib import Path
 from typing import Final
 
+from abops.clients.programs import call
 from abops.kernel.errors import OpsError
 
 DEADLINE_S: Final = 300.0
@@ -31,31 +31,22 @@ async def mirror_stream(repository: Path) -> bytes:
         return bundle.read_bytes()
 
 
-async def _git(repository: Path, *words: str) -> None:
+def _in(repository: Path) -> tuple[str, ...]:
     # The owner of a checkout may be another user than the one who saves it.
-    safe = ("-c", f"safe.directory={repository}")
+    where = str(repository.absolute())
+    return ("-c", f"safe.directory={where}", "-C", where)
+
+
+async def _git(repository: Path, *words: str) -> None:
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": "/"}
     try:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            *safe,
-            "-C",
-            str(repository),
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment,
+        ended = await call(
+            "git", *_in(repository), *words, timeout_s=DEADLINE_S, environment=environment
         )
     except OSError as error:
         raise GitError(f"git: {error.strerror}") from error
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            _, told = await process.communicate()
-    except TimeoutError as error:
-        process.kill()
-        await process.wait()
-        raise GitError(f"{repository}: git {words[0]} took over {DEADLINE_S:.0f} s") from error
-    if process.returncode != 0:
-        said = told.decode(errors="replace").strip().splitlines()
+    if ended.timed_out:
+        raise GitError(f"{repository}: git {words[0]} took over {DEADLINE_S:.0f} s")
+    if ended.code != 0:
+        said = ended.errors.splitlines()
         raise GitError(f"{repository}: git {words[0]}: {said[0] if said else 'failed'}")

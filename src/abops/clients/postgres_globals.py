@@ -1,11 +1,11 @@
 """Roles, tablespaces and grants of a cluster: what no dump of one database holds."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Final
 
 from abops.clients.postgres_session import SocketAddress
+from abops.clients.programs import call
 from abops.kernel.errors import OpsError
 
 DEADLINE_S: Final = 60.0
@@ -27,26 +27,12 @@ async def dump_globals(program: Path, address: SocketAddress) -> bytes:
     words = ["--globals-only", "--no-password", "-h", str(address.folder)]
     words += ["-p", str(address.port), "-U", address.user]
     try:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd="/",
-            env=environment,
-        )
+        ended = await call(program, *words, timeout_s=DEADLINE_S, environment=environment)
     except OSError as error:
         raise GlobalsError(f"{program.name}: {error.strerror}") from error
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            output, told = await process.communicate()
-    except TimeoutError as error:
-        process.kill()
-        await process.wait()
-        raise GlobalsError(f"{program.name} took over {DEADLINE_S:.0f} s") from error
-    if process.returncode != 0:
-        raise GlobalsError(f"{program.name}: {told.decode(errors='replace').strip()[:300]}")
-    return b"".join(
-        line for line in output.splitlines(keepends=True) if not line.startswith(_RESTRICTIONS)
-    )
+    if ended.timed_out:
+        raise GlobalsError(f"{program.name} took over {DEADLINE_S:.0f} s")
+    if ended.code != 0:
+        raise GlobalsError(f"{program.name}: {ended.errors[:300]}")
+    lines = ended.output.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(_RESTRICTIONS))

@@ -162,33 +162,3 @@ async def start_detached(argv: Sequence[str], log: Path) -> int:
             start_new_session=True,
         )
     return process.pid
-
-
-async def call(
-    program: Path,
-    *words: str,
-    environment: Mapping[str, str] | None = None,
-    timeout_s: float,
-) -> tuple[int, str, str]:
-    """Run one of PostgreSQL's programs; return its code, what it printed, what it complained of."""
-    process = await asyncio.create_subprocess_exec(
-        program,
-        *words,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd="/",
-        env={**os.environ, "LC_ALL": "C", **(environment or {})},
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(timeout_s):
-            output, errors = await process.communicate()
-    except TimeoutError:
-        return -1, "", f"no end within {timeout_s:g} s"
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    code = process.returncode or 0
-    return code, output.decode(errors="replace"), errors.decode(errors="replace").strip()

@@ -10,8 +10,9 @@ import msgspec
 from abops.backup.drill.fingerprints import databases_of
 from abops.backup.drill.markers import TABLE, Marker, last_marker, last_sign
 from abops.backup.model import Cluster
-from abops.clients.postgres_server import PostgresServer, call
+from abops.clients.postgres_server import PostgresServer
 from abops.clients.postgres_session import PostgresSession, SocketAddress
+from abops.clients.programs import call
 
 PROGRAM_S: Final = 1_800.0
 _REVISION: Final = re.compile(r"^[0-9a-zA-Z_]+$")
@@ -85,18 +86,18 @@ async def check_programs(server: PostgresServer, cluster: Cluster) -> tuple[Chec
     where = ["-h", str(at.folder), "-p", str(at.port), "-U", at.user]
     names = databases_of(at, cluster.database)
     bare = [name for name in names if not _has_amcheck(at, name)]
-    code, _, errors = await call(
+    ended = await call(
         cluster.programs / "pg_amcheck", *where, "--all", "--install-missing", timeout_s=PROGRAM_S
     )
     for name in bare:
         # The server may go live: it must not have more than it was restored with.
         with PostgresSession(at, name) as session:
             session.run("DROP EXTENSION IF EXISTS amcheck")
-    found = [judge("pg_amcheck finds nothing", code == 0, _first(errors))]
+    found = [judge("pg_amcheck finds nothing", ended.code == 0, _first(ended.errors))]
     for name in names:
         dump = [*where, "-d", name, "-Fc", "-Z0", "--no-sync", "-f", "/dev/null"]
-        code, _, errors = await call(cluster.programs / "pg_dump", *dump, timeout_s=PROGRAM_S)
-        found.append(judge(f"pg_dump reads {name}", code == 0, _first(errors)))
+        ended = await call(cluster.programs / "pg_dump", *dump, timeout_s=PROGRAM_S)
+        found.append(judge(f"pg_dump reads {name}", ended.code == 0, _first(ended.errors)))
     return tuple(found)
 
 

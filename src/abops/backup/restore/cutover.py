@@ -16,8 +16,9 @@ import msgspec
 
 from abops.backup.model import Cluster, Home, Site
 from abops.backup.restore.folder import read_record
-from abops.clients.postgres_server import call, running_pid, start_detached, state_of
+from abops.clients.postgres_server import running_pid, start_detached, state_of
 from abops.clients.postgres_session import PostgresSession, SocketAddress
+from abops.clients.programs import call
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 from abops.kernel.files import write_atomic
@@ -123,10 +124,10 @@ def _fence(home: Home, cluster: Cluster) -> Path:
 
 async def _stop(cluster: Cluster) -> None:
     words = ("-D", str(cluster.data), "-m", "fast", "-t", f"{STOP_S:.0f}", "stop")
-    code, _, errors = await call(cluster.programs / "pg_ctl", *words, timeout_s=STOP_S + 5)
-    if code != 0:
+    ended = await call(cluster.programs / "pg_ctl", *words, timeout_s=STOP_S + 5)
+    if ended.code != 0:
         raise CutoverError(
-            f"the old server did not stop: {errors or code}", hint="Nothing was moved."
+            f"the old server did not stop: {ended.errors or ended.code}", hint="Nothing was moved."
         )
 
 

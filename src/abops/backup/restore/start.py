@@ -17,8 +17,9 @@ from typing import Final
 import msgspec
 
 from abops.backup.model import Cluster
-from abops.clients.postgres_server import PostgresServer, ServerStartError, call
+from abops.clients.postgres_server import PostgresServer, ServerStartError
 from abops.clients.postgres_session import PostgresSession, SocketAddress
+from abops.clients.programs import call
 from abops.kernel.files import write_atomic
 
 PORT: Final = 5432
@@ -136,12 +137,11 @@ async def until_promoted(server: PostgresServer, timeout_s: float) -> None:
 
 async def _needed(cluster: Cluster, data: Path) -> str:
     """Return the settings that a server needs at least, to replay what the old one wrote."""
-    code, output, errors = await call(
-        cluster.programs / "pg_controldata", "-D", str(data), timeout_s=CONTROL_S
-    )
-    if code != 0:
-        raise ServerStartError(f"{data}: pg_controldata: {errors}")
-    told = dict(line.split(":", 1) for line in output.splitlines() if ":" in line)
+    ended = await call(cluster.programs / "pg_controldata", "-D", str(data), timeout_s=CONTROL_S)
+    if ended.code != 0:
+        raise ServerStartError(f"{data}: pg_controldata: {ended.errors}")
+    lines = ended.output.decode(errors="replace").splitlines()
+    told = dict(line.split(":", 1) for line in lines if ":" in line)
     return "".join(
         f"{setting} = {told[name].strip()}\n"
         for name, setting in _STANDBY_NEEDS.items()
