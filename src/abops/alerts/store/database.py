@@ -4,23 +4,24 @@ SQLite on a local disk: write-ahead log, `synchronous=FULL` so that what is comm
 a power cut, one connection that writes, and any number that only read.
 """
 
-import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from abops.alerts.store.dialect import is_postgres
 from abops.alerts.store.postgres import MIGRATION_LOCK
+from abops.clients.migrations import revision_of, upgrade
 from abops.kernel.errors import OpsError
 
 __all__ = ["Connection", "StoreUnavailableError", "migrate", "open_readers", "open_writer"]
 HEAD = "0003"
 """The revision this code is written for; Alembic is loaded only when the file is older."""
 BUSY_TIMEOUT_MS = 5_000
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class StoreUnavailableError(OpsError):
@@ -44,14 +45,14 @@ def migrate(engine: Engine) -> None:
     """Bring the schema to HEAD; a file that is there already costs one query."""
     try:
         with engine.connect() as connection:
-            if _revision(connection) == HEAD:
+            if revision_of(connection) == HEAD:
                 return
             if is_postgres(connection):  # two replicas may start at the same moment
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                 connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-            if _revision(connection) != HEAD:
-                _upgrade(connection)
+            if revision_of(connection) != HEAD:
+                upgrade(connection, MIGRATIONS)
             connection.commit()
     except SQLAlchemyError as error:
         name = engine.url.database or "PostgreSQL"
@@ -74,22 +75,6 @@ def answering() -> Iterator[None]:
 def reason_of(error: Exception) -> str:
     """Return what the database said, without the statement around it."""
     return str(getattr(error, "orig", None) or error).strip()
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return None if revision is None else str(revision)
-
-
-def _upgrade(connection: Connection) -> None:
-    command: Any = importlib.import_module("alembic.command")
-    config = importlib.import_module("alembic.config").Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
 
 
 def _engine(path: Path, *, begin: str, pragmas: tuple[str, ...], pool_size: int) -> Engine:

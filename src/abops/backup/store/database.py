@@ -5,20 +5,21 @@ waits for another's short transaction. It is never the protected database: what 
 restore must not need what is to be restored.
 """
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from abops.clients.migrations import revision_of, upgrade
 from abops.kernel.errors import OpsError
 
 HEAD: Final = "0001"
 """The revision this code is written for; Alembic is loaded only when the file is older."""
 BUSY_TIMEOUT_S: Final = 10.0
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 class CatalogError(OpsError):
@@ -88,27 +89,11 @@ def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the dr
 def _migrate(engine: Engine) -> None:
     """Bring the schema to HEAD; a file that is there already costs one query."""
     with engine.connect() as connection:
-        if _revision(connection) == HEAD:
+        if revision_of(connection) == HEAD:
             return
         connection.rollback()
         # Two commands may find no catalog at the same moment: the second waits and looks again.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        if _revision(connection) != HEAD:
-            _upgrade(connection)
+        if revision_of(connection) != HEAD:
+            upgrade(connection, MIGRATIONS)
         connection.exec_driver_sql("COMMIT")
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return None if revision is None else str(revision)
-
-
-def _upgrade(connection: Connection) -> None:
-    command: Any = importlib.import_module("alembic.command")
-    config = importlib.import_module("alembic.config").Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
