@@ -130,24 +130,19 @@ def _started(
     name: str, folder: Path, certificates: Path, identities: Path, *, key: str, secret: str
 ) -> RegionServer:
     """Start a region; nine ports that were free may be taken by the time it listens."""
-    for _ in range(STARTS_TRIED - 1):
-        server = _declared(name, folder, certificates, identities, key=key, secret=secret)
+    for left in reversed(range(STARTS_TRIED)):
+        ports = {port: free_port() for port in PORT_NAMES}
+        region = Region(folder, ports, certificates, identities)
+        server = RegionServer(name, region, key, secret)
         try:
             server.start()
         except AssertionError:
             server.kill()
+            if not left:
+                raise
         else:
-            return server
-    server = _declared(name, folder, certificates, identities, key=key, secret=secret)
-    server.start()
+            break
     return server
-
-
-def _declared(
-    name: str, folder: Path, certificates: Path, identities: Path, *, key: str, secret: str
-) -> RegionServer:
-    ports = {port: free_port() for port in PORT_NAMES}
-    return RegionServer(name, Region(folder, ports, certificates, identities), key, secret)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import msgspec
 from abops.backup.model import Destination
 from abops.backup.schedule.place import run_id
 from abops.backup.store.database import Catalog
-from abops.backup.store.entries import get, put
+from abops.backup.store.entries import get, of, put
 from abops.backup.store.records import Run, RunState, Verdict
 from abops.backup.store.schema import run as run_table
 from abops.backup.store.schema import verdict as verdict_table
@@ -83,13 +83,7 @@ class Journal:
     def broken(self, place: Destination) -> dict[str, float]:
         """Return the sets that the last check found broken, and when it did."""
         with self._catalog.read() as connection:
-            found = get(
-                connection,
-                Verdict,
-                verdict_table.c.destination == place.name,
-                verdict_table.c.generation == place.generation,
-                verdict_table.c.valid.is_(False),
-            )
+            found = get(connection, Verdict, *of(Verdict, place), verdict_table.c.valid.is_(False))
         return {one.label: one.at for one in found}
 
     def last(self, place: Destination) -> Run | None:

@@ -10,7 +10,7 @@ from abops.backup.postgres.site import prepare_destination
 from abops.backup.service.look import look
 from abops.backup.store import schema
 from abops.backup.store.database import Catalog
-from abops.backup.store.entries import get, put
+from abops.backup.store.entries import get, of, put
 from abops.backup.store.records import MirrorRun, Verdict
 from abops.clients.objectstore import open_store
 from abops.kernel.clock import Clock
@@ -75,8 +75,7 @@ class MirrorService:
             told = get(
                 connection,
                 Verdict,
-                schema.verdict.c.destination == source.name,
-                schema.verdict.c.generation == source.generation,
+                *of(Verdict, source),
                 schema.verdict.c.valid.is_(True),
             )
         return frozenset(one.label for one in told)

@@ -17,7 +17,7 @@ from abops.backup.service.lock import hold
 from abops.backup.service.repository import Repository, repository_of
 from abops.backup.store import schema
 from abops.backup.store.database import Catalog
-from abops.backup.store.entries import drop, get, put
+from abops.backup.store.entries import drop, get, of, put
 from abops.backup.store.records import Check, Finding, Hold, Listing, Verdict
 from abops.backup.store.sets import note_sets, sets
 from abops.backup.verify.judge import judge
@@ -110,12 +110,8 @@ class Verification:
         """Write the check, its verdicts, and the listings of sets that are whole."""
         with self.catalog.write() as connection:
             note_sets(connection, place.name, place.generation, seen.sets)
-            here = (
-                schema.verdict.c.destination == place.name,
-                schema.verdict.c.generation == place.generation,
-            )
             labels = [one.label for one in seen.sets]
-            drop(connection, Verdict, *here, schema.verdict.c.label.not_in(labels))
+            drop(connection, Verdict, *of(Verdict, place), schema.verdict.c.label.not_in(labels))
             put(connection, check)
             for one in seen.sets:
                 reason = found.broken.get(one.label, "")
@@ -131,12 +127,7 @@ class Verification:
         elsewhere: Mapping[str, Mapping[str, frozenset[str]]],
     ) -> Known:
         with self.catalog.read() as connection:
-            listings = get(
-                connection,
-                Listing,
-                schema.listing.c.destination == place.name,
-                schema.listing.c.generation == place.generation,
-            )
+            listings = get(connection, Listing, *of(Listing, place))
             checks = get(
                 connection,
                 Check,
@@ -170,18 +161,8 @@ def kept_facts(
     """Return what the catalog knows of a destination's sets: facts, verified labels, holds."""
     with catalog.read() as connection:
         facts = sets(connection, place.name, place.generation)
-        verdicts = get(
-            connection,
-            Verdict,
-            schema.verdict.c.destination == place.name,
-            schema.verdict.c.generation == place.generation,
-        )
-        holds = get(
-            connection,
-            Hold,
-            schema.hold.c.destination == place.name,
-            schema.hold.c.generation == place.generation,
-        )
+        verdicts = get(connection, Verdict, *of(Verdict, place))
+        holds = get(connection, Hold, *of(Hold, place))
     verified = frozenset(one.label for one in verdicts if one.valid)
     held = {one.label: one.why for one in holds if one.until is None or one.until > now_s}
     return facts, verified, held

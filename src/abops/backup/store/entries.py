@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from abops.backup.model import Destination
 from abops.backup.store import records, schema
 
 _R = TypeVar("_R", bound=msgspec.Struct)
@@ -50,6 +51,12 @@ def get(
     rows = connection.execute(statement.limit(limit)).mappings()
     names = kind.__struct_fields__
     return tuple(msgspec.convert({n: row[n] for n in names}, kind, strict=False) for row in rows)
+
+
+def of(kind: type[msgspec.Struct], place: Destination) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a record is about a destination's present key generation."""
+    table = TABLES[kind]
+    return (table.c.destination == place.name, table.c.generation == place.generation)
 
 
 def drop(connection: Connection, kind: type[msgspec.Struct], *where: ColumnElement[bool]) -> int:
