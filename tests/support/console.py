@@ -210,6 +210,9 @@ class MemoryService(AlertService):
     async def windows(self) -> tuple[SilenceRow, ...]:
         return ()
 
+    async def held_back(self) -> dict[str, int]:
+        return {}
+
     def put(self, detail: IncidentDetail, kind: EventKind = "opened") -> None:
         """Add or replace an incident and tell who listens."""
         self.details[detail.summary.number] = detail

@@ -46,6 +46,10 @@ class Quieting:
         now = self.clock.now().timestamp()
         return tuple(await self._vault.read(lambda c: rows.silences(c, now)))
 
+    async def held_back(self) -> dict[str, int]:
+        """Return how many alerts each silence and window keeps from people now: `silence 3`: 2."""
+        return await self._vault.read(rows.held_back)
+
     async def window(  # noqa: PLR0913 - what a window consists of
         self,
         name: str,

@@ -1,5 +1,7 @@
 """Rows of duty: timers, pages, silences, windows."""
 
+from collections import Counter
+
 import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -113,6 +115,18 @@ def firing_labels(connection: Connection) -> dict[str, dict[str, str]]:
     """Return the labels of every alert that fires, by fingerprint."""
     rows = connection.exec_driver_sql("SELECT fingerprint, labels FROM alert WHERE state='firing'")
     return {row[0]: _labels.decode(row[1]) for row in rows}
+
+
+def held_back(connection: Connection) -> dict[str, int]:
+    """Return how many alerts that fire each silence and window keeps from people, by its name."""
+    rows = connection.exec_driver_sql(
+        "SELECT suppressed, count(*) FROM alert"
+        " WHERE state = 'firing' AND suppressed <> '' GROUP BY suppressed"
+    )
+    counts: Counter[str] = Counter()
+    for why, count in rows:
+        counts[str(why).partition(":")[0]] += int(count)
+    return dict(counts)
 
 
 def suppress(connection: Connection, changed: dict[str, str]) -> None:

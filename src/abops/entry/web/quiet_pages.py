@@ -33,7 +33,7 @@ from abops.entry.web.quiet_forms import (
     schedule_of,
     span_of,
 )
-from abops.entry.web.quiet_now import What, held_back, open_now
+from abops.entry.web.quiet_now import What
 from abops.kernel.errors import OpsError
 
 PLACE: Final = Place("silences", "/silences", "Silences", "silences")
@@ -134,10 +134,10 @@ class QuietPages:
     async def _show(self, request: Request, what: What, refused: Refused | None) -> Response:
         now = self._pages.now()
         silences, windows = await self._service.silences(), await self._service.windows()
-        held = await held_back(self._service, open_now(silences, windows, now))
+        held = await self._service.held_back()
         rows = silences if what == "silence" else windows
         alive = {row.id for row in rows}
-        every = listed(what, rows, held.counts, now)
+        every = listed(what, rows, held, now)
         return self._pages.show(
             request,
             "silences.html" if what == "silence" else "maintenance.html",
@@ -146,7 +146,6 @@ class QuietPages:
             planned=[one for one in every if not one.is_open],
             past=(await self._past(what, alive))[:PAST_AT_MOST],
             has_past=self._access is not None,
-            is_complete=held.is_complete,
             durations=DURATIONS | (LONGER if may(request, "operate") else {}),
             days=DAY_NAMES,
             zones=sorted(available_timezones()) if what == "window" else (),
