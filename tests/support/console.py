@@ -213,6 +213,9 @@ class MemoryService(AlertService):
     async def held_back(self) -> dict[str, int]:
         return {}
 
+    def calls(self) -> tuple[tuple[str, str], ...]:
+        return self.config.calls
+
     def put(self, detail: IncidentDetail, kind: EventKind = "opened") -> None:
         """Add or replace an incident and tell who listens."""
         self.details[detail.summary.number] = detail

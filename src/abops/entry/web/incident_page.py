@@ -73,7 +73,7 @@ class IncidentPage:
             told=story.who_was_told(detail.deliveries),
             timeline=story.with_gaps(await self._timeline(detail)),
             runbook=_runbook(self._runbooks, detail, why),
-            picture=picture_of(detail, self._service.config.calls),
+            picture=picture_of(detail, self._service.calls()),
             similar=await self._service.similar(detail),
             silent=await self._silent(detail),
             refused=refused,
@@ -118,7 +118,7 @@ class IncidentPage:
         found = await self._service.changes(
             since.timestamp(), until.timestamp() + 1, limit=CHANGES_AT_MOST
         )
-        near = story.parts_around(detail, self._service.config.calls)
+        near = story.parts_around(detail, self._service.calls())
         marks = [
             story.mark_of(change, begin)
             for change in found
