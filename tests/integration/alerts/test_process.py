@@ -20,8 +20,12 @@ MIB = 2**20
 
 @pytest.fixture(scope="module")
 def process(
-    running_channels: Channels, tmp_path_factory: pytest.TempPathFactory
+    running_channels: Channels,
+    tmp_path_factory: pytest.TempPathFactory,
+    store_of_module: str,
 ) -> Iterator[Process]:
+    """Run one for the module, and another for each store: it depends on the store's fixture."""
+    del store_of_module
     with a_process(running_channels, tmp_path_factory.mktemp("service")) as process:
         yield process
 
