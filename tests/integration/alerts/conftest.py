@@ -12,12 +12,14 @@ from support.channel_servers import channels, running_channels
 
 __all__ = ["address", "channels", "postgres", "running_channels"]
 ON_BOTH = (
+    "test_callbacks",
     "test_causes",
     "test_delivery",
     "test_duty_process",
     "test_escalation",
     "test_intake",
     "test_letters",
+    "test_process",
     "test_quiet",
     "test_scoring",
     "test_service",

@@ -54,7 +54,6 @@ async def served(
     async with listening(app) as client:
         access.invite("ana", "responder", BY)
         yield service, access, client
-    await say(channels, "bye")  # ends the call that waits: the next poller is not its rival
 
 
 async def say(channels: Channels, text: str, user: int = 100) -> None:

@@ -41,6 +41,7 @@ _CONFLICT: Final = (
     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is "
     "running"
 )
+_WAITING: Final = frozenset({"getupdates"})
 _NOT_MODIFIED: Final = "Bad Request: message is not modified"
 _BOT: Final = {"id": 7_000_000_001, "is_bot": True, "first_name": "abops", "username": "abops_bot"}
 
@@ -239,7 +240,8 @@ def telegram_app(desk: Desk, bot: Bot) -> FastAPI:
         try:
             _authenticate(desk, token)
             given = await _arguments(request)
-            result = await methods.get(method.lower(), _unknown)(given)
+            work = methods.get(method.lower(), _unknown)(given)
+            result = await (_while_there(request, work) if method.lower() in _WAITING else work)
             return JSONResponse({"ok": True, "result": result})
         except BotRefusal as refusal:
             bot.refuse(given, refusal)
@@ -253,6 +255,18 @@ def telegram_app(desk: Desk, bot: Bot) -> FastAPI:
         return JSONResponse(BotRefusal(404, "Not Found").body(), status_code=404)
 
     return app
+
+
+async def _while_there(request: Request, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - the work's
+    """Do it for as long as the caller is there: one that has gone is nobody's rival."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())  # its body is read: what comes is its end
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else []
+    finally:
+        gone.cancel()
+        task.cancel()
 
 
 def _authenticate(desk: Desk, token: str) -> None:
