@@ -46,6 +46,7 @@ from abops.entry.web.pages import Pages
 from abops.entry.web.people_api import STATUS as PEOPLE_STATUS
 from abops.entry.web.people_api import people_router
 from abops.entry.web.quiet_pages import quiet_router
+from abops.entry.web.reports_api import reports_router
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.entry.web.statistics import statistics_router
 from abops.entry.web.storms import storms_router
@@ -126,6 +127,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         actions_router(service),
         callbacks_router(service, callbacks),
         duty_router(service),
+        reports_router(service),
         console_router(service, pages, Runbooks(runbooks)),
         observe(pages, sources or Sources()),
         storms_router(service, pages),

@@ -1,11 +1,10 @@
-"""What alerts cost people, and what to change: the statistics page and the reports for programs.
+"""What alerts cost people, and what to change: the statistics page.
 
 The page is a form with links and tables: it needs no script, and its address says what it shows.
 """
 
 from typing import Final
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 
 from abops.alerts.score.fatigue import NIGHT, Fatigue
@@ -16,9 +15,6 @@ from abops.entry.web.pages import Pages, Place
 PLACE: Final = Place("statistics", "/alerts/statistics", "Statistics", "statistics")
 DAYS: Final = (7, 30, 90)
 MOST_DAYS: Final = 366
-NAME: Final = "AnalyticBot Ops"
-JSON: Final = "application/json"
-_encode = msgspec.json.Encoder().encode
 
 
 def statistics_router(service: AlertService, pages: Pages) -> APIRouter:
@@ -40,22 +36,6 @@ def statistics_router(service: AlertService, pages: Pages) -> APIRouter:
             night=NIGHT,
             duration=duration,
         )
-
-    @router.get("/v1/reports/fatigue")
-    async def fatigue(request: Request) -> Response:
-        """Return what the last days cost people, and what to change: ?days=7."""
-        return Response(_encode(await service.fatigue(days=_days(request))), media_type=JSON)
-
-    @router.get("/v1/reports/weekly")
-    async def weekly(request: Request) -> Response:
-        """Return the report of the last seven days as subject, text and HTML: ?name=..."""
-        name = request.query_params.get("name", "")[:64] or NAME
-        return Response(_encode(await service.weekly(name)), media_type=JSON)
-
-    @router.post("/v1/train")
-    async def train() -> Response:
-        """Fit the score to all labels; the answer comes when that is done."""
-        return Response(_encode(await service.train()), media_type=JSON)
 
     return router
 

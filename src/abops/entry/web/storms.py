@@ -6,7 +6,6 @@ The page needs no script; one keeps it current while a storm rages.
 import math
 from typing import Final
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import Struct
 
@@ -20,8 +19,6 @@ PLACE: Final = Place("storms", "/storms", "Storms", "storms")
 AT_MOST: Final = 50
 LEAST: Final = 0.1
 """Alerts a minute at the left end of a bar: what is rarer looks the same."""
-JSON: Final = "application/json"
-_encode = msgspec.json.Encoder().encode
 
 
 class Bars(Struct, frozen=True):
@@ -52,12 +49,6 @@ def storms_router(service: AlertService, pages: Pages) -> APIRouter:
             named=REPRESENTATIVES,
             alone=ALONE_PAGES,
         )
-
-    @router.get("/v1/storms")
-    async def list_storms(limit: int = AT_MOST) -> Response:
-        """Return storms, those that rage first, then the newest."""
-        found = await service.storms(limit=min(max(limit, 1), 1_000))
-        return Response(_encode(found), media_type=JSON)
 
     return router
 
