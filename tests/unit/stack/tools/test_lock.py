@@ -88,13 +88,13 @@ def test_the_committed_lock_is_sound() -> None:
     names = [program for tool in tools.values() for program in tool.programs]
     assert sorted(set(names)) == sorted(names)
     assert {"prometheus", "alertmanager", "postgres", "redis", "jaeger"} <= set(tools)
-    optional = ["jaeger", "opensearch", "rsyslog"]
+    optional = ["jaeger", "opensearch", "rsyslog", "pgbackrest-oldest", "postgres-16", "azurite"]
     assert optional == [tool.name for tool in tools.values() if tool.optional]
 
 
 def test_downloads_are_asked_after_apt_and_pin_a_version_that_will_do() -> None:
     order = {"path": 0, "pypi": 1, "apt-install": 2, "apt-extract": 2, "download": 3}
-    order |= {"go": 4, "maven": 4}
+    order |= {"go": 4, "maven": 4, "maven-archive": 4, "npm": 4}
     downloads = 0
     for tool in read_lock().values():
         ranks = [order[kind_of(provider).partition(":")[0]] for provider in tool.providers]

