@@ -59,47 +59,23 @@ STARTS_TRIED = 3
 REGION_STARTS_S = 40.0
 
 
-@dataclass
-class RegionServer:
-    """One object-store region. It may be killed, stopped, continued, started again."""
+class StoreServer:
+    """An object store that runs here. It may be killed, stopped, continued, started again."""
 
-    name: str
-    region: Region
-    access_key: str
-    secret_key: str
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | None
 
     @property
-    def port(self) -> int:
-        """Where the engine speaks to it, over TLS."""
-        return self.region.ports["s3-https"]
+    def keys(self) -> Mapping[str, str]:
+        """What a file of credentials for it says."""
+        raise NotImplementedError
 
-    @property
-    def ca_file(self) -> Path:
-        return self.region.certificates / "ca.crt"
+    def place(self, container: str) -> dict[str, object]:
+        """Return where a bucket or container in it is, in the words of a file of endpoints."""
+        raise NotImplementedError
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        folder = self.region.folder
-        for made in (folder, folder / "logs", folder / "tmp"):
-            made.mkdir(parents=True, exist_ok=True)
-        with (folder / "region.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                resolve(region_argv(self.region)),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "TMPDIR": str(folder / "tmp")},
-                cwd=folder,
-            )
-        url = f"http://127.0.0.1:{self.region.ports['s3']}/healthz"
-        process = self.process
-        wait_until(
-            lambda: answers(url) or process.poll() is not None,
-            what=f"region {self.name} ready",
-            timeout_s=REGION_STARTS_S,
-        )
-        assert process.poll() is None, f"region {self.name} ended: see {folder / 'region.log'}"
+        raise NotImplementedError
 
     def kill(self) -> None:
         """End it at once: what it acknowledged is there after a start. Connections are refused."""
@@ -124,6 +100,56 @@ class RegionServer:
             self.start()
         else:
             self.thaw()
+
+
+@dataclass
+class RegionServer(StoreServer):
+    """One object-store region that speaks S3."""
+
+    name: str
+    region: Region
+    access_key: str
+    secret_key: str
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        """Where the engine speaks to it, over TLS."""
+        return self.region.ports["s3-https"]
+
+    @property
+    def ca_file(self) -> Path:
+        return self.region.certificates / "ca.crt"
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        return {"access_key": self.access_key, "secret_key": self.secret_key}
+
+    def place(self, container: str) -> dict[str, object]:
+        at = {"endpoint": "localhost", "port": self.port, "ca_file": str(self.ca_file)}
+        return {**at, "container": container}
+
+    def start(self) -> None:
+        folder = self.region.folder
+        for made in (folder, folder / "logs", folder / "tmp"):
+            made.mkdir(parents=True, exist_ok=True)
+        with (folder / "region.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                resolve(region_argv(self.region)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "TMPDIR": str(folder / "tmp")},
+                cwd=folder,
+            )
+        url = f"http://127.0.0.1:{self.region.ports['s3']}/healthz"
+        process = self.process
+        wait_until(
+            lambda: answers(url) or process.poll() is not None,
+            what=f"region {self.name} ready",
+            timeout_s=REGION_STARTS_S,
+        )
+        assert process.poll() is None, f"region {self.name} ended: see {folder / 'region.log'}"
 
 
 def _started(
@@ -344,25 +370,24 @@ def backup_command(
 
 @contextmanager
 def protect(
-    regions: Mapping[str, RegionServer], *, names: Sequence[str] = (), **settings: str
+    regions: Mapping[str, RegionServer],
+    *,
+    names: Sequence[str] = (),
+    beside: Mapping[str, StoreServer] | None = None,
+    **settings: str,
 ) -> Iterator[Protected]:
-    """Run a database and begin to protect it, in buckets of its own."""
+    """Run a database and begin to protect it, in buckets of its own; `beside`: other stores too."""
     with start_database(**settings) as database:
-        chosen = tuple(names) or tuple(regions)
+        servers: dict[str, StoreServer] = {**regions, **(beside or {})}
+        chosen = tuple(names) or tuple(servers)
         mark = secrets.token_hex(4)
         keys = database.folder / "keys"
         keys.mkdir(mode=0o700)
         places = {}
         for name in chosen:
-            region = regions[name]
-            words = {"access_key": region.access_key, "secret_key": region.secret_key}
-            (keys / f"backup-{name}.json").write_text(json.dumps(words))
-            places[name] = {
-                "endpoint": "localhost",
-                "port": region.port,
-                "ca_file": str(region.ca_file),
-                "container": f"backup-{name}-{mark}",
-            }
+            server = servers[name]
+            (keys / f"backup-{name}.json").write_text(json.dumps(dict(server.keys)))
+            places[name] = server.place(f"backup-{name}-{mark}")
         endpoints = database.folder / "endpoints.json"
         endpoints.write_text(json.dumps(places))
         home = Home(database.folder / "home")
