@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 BackupType = Literal["full", "incr"]
 Outcome = Literal["success", "failed", "missed"]
@@ -148,7 +149,7 @@ class WalRules(Struct, frozen=True, kw_only=True):
 
 
 class Timetable(Struct, frozen=True, kw_only=True):
-    """When what is done, in the words of platform.yaml: `sun 01:00`, `05:00`."""
+    """When what is done, in the words of platform.yaml: `sun 01:00`, `05:00`, `6h`."""
 
     full: str = "sun 01:00"
     incr: str = "01:00"
@@ -156,6 +157,8 @@ class Timetable(Struct, frozen=True, kw_only=True):
     drill: str = "03:00"
     config_every_s: float = 3_600.0
     tz: str = "UTC"
+    retry_after_s: tuple[float, ...] = (60.0, 300.0, 1_500.0)
+    """A run that failed is tried again after these; then it waits for its next time."""
 
 
 class Keeping(Struct, frozen=True, kw_only=True):
@@ -174,6 +177,17 @@ class RecoveryTargets(Struct, frozen=True, kw_only=True):
     region_rto_s: float = 7_200.0
 
 
+class Shift(Struct, frozen=True, kw_only=True):
+    """A failover that stands: who leads instead, and on whom nobody counts meanwhile."""
+
+    primary: str
+    before: str
+    """Who led before, and does again after the failback."""
+    at: float
+    away: dict[str, float] = {}
+    """Destinations that were given up, each with since when; seconds since 1970."""
+
+
 class Site(Struct, frozen=True, kw_only=True):
     """What is protected, where copies go, by which rules: the home's site.json."""
 
@@ -186,11 +200,59 @@ class Site(Struct, frozen=True, kw_only=True):
     schedule: Timetable = Timetable()
     retention: Keeping = Keeping()
     targets: RecoveryTargets = RecoveryTargets()
+    shift: Shift | None = None
+    """None: as the inventory declares it."""
+
+    @property
+    def away(self) -> frozenset[str]:
+        """The destinations that a failover gave up."""
+        return frozenset(self.shift.away if self.shift else ())
+
+    @property
+    def lead(self) -> str:
+        """The destination that is asked first; without a failover the first that is declared."""
+        if self.shift is not None:
+            return self.shift.primary
+        return next(place.name for place in self.destinations if place.role == "backup")
+
+    @property
+    def ordered(self) -> tuple[Destination, ...]:
+        """The destinations as they are asked: who leads, the others, mirrors, who is away."""
+        places = self.destinations
+        return tuple(
+            sorted(
+                places,
+                key=lambda one: (
+                    one.name in self.away,
+                    one.role != "backup",
+                    one.name != self.lead,
+                ),
+            )
+        )
 
     @property
     def sources(self) -> tuple[Destination, ...]:
         """The destinations that make backups of their own."""
-        return tuple(place for place in self.destinations if place.role == "backup")
+        return tuple(place for place in self.ordered if place.role == "backup")
+
+    @property
+    def present(self) -> tuple[Destination, ...]:
+        """Those of them that are not away."""
+        return tuple(place for place in self.sources if place.name not in self.away)
+
+    @property
+    def log_rules(self) -> WalRules:
+        """The rules of the log as they hold now: nobody waits for who is away."""
+        rules, away = self.wal, self.away
+        if not away:
+            return rules
+        here = tuple(place.name for place in self.present)
+        if rules.all:
+            return replace(rules, all=False, any=None, require=here)
+        if rules.require:
+            left = tuple(name for name in rules.require if name not in away)
+            return replace(rules, require=left or (self.lead,))
+        return replace(rules, any=min(rules.any or 1, len(here)))
 
 
 class SegmentName(Struct, frozen=True, order=True):

@@ -29,6 +29,19 @@ def load_site(home: Home) -> Site:
         raise NotProtectedError(f"{home.site} cannot be read: {error}") from error
 
 
+def with_shift(home: Home, site: Site) -> Site:
+    """Return the site with the failover that stands in the home: the inventory does not know it."""
+    try:
+        shift = load_site(home).shift
+    except NotProtectedError:
+        return site
+    if shift is None or not {shift.primary, shift.before, *shift.away} <= {
+        place.name for place in site.destinations
+    }:
+        return site
+    return msgspec.structs.replace(site, shift=shift)
+
+
 def read_site(text: bytes) -> Site:
     """Return the site that a site.json tells. Raises msgspec.MsgspecError."""
     return msgspec.json.decode(text, type=Site, dec_hook=_from_json)
@@ -65,6 +78,11 @@ def chosen(site: Site, names: tuple[str, ...]) -> tuple[Destination, ...]:
             hint=f"There are: {', '.join(known)}",
         )
     return tuple(known[name] for name in names) or site.sources
+
+
+def working(site: Site, names: tuple[str, ...]) -> tuple[Destination, ...]:
+    """Return the named sources, or all that no failover has given up. Raises UsageError."""
+    return chosen(site, names) if names else site.present
 
 
 def _to_json(value: object) -> str:

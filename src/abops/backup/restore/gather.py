@@ -46,9 +46,9 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def repositories(home: Home, site: Site) -> tuple[Repository, ...]:
-    """Return every key generation of every destination, the newest first, mirrors last."""
+    """Return every key generation of every destination, the newest first, as they are asked."""
     found = []
-    for place in sorted(site.destinations, key=lambda one: one.role != "backup"):
+    for place in site.ordered:
         configs = {
             path.name.split(".")[-2]: path for path in home.folder.glob(f"{place.name}.*.conf")
         }
@@ -59,9 +59,13 @@ def repositories(home: Home, site: Site) -> tuple[Repository, ...]:
 
 
 async def gather(home: Home, site: Site, names: Sequence[str] = ()) -> Found:
-    """Ask the named destinations, or all of them."""
+    """Ask the named destinations, or all that no failover has given up."""
     engine = engine_of(home, site)
-    asked = [one for one in repositories(home, site) if not names or one.destination.name in names]
+    asked = [
+        one
+        for one in repositories(home, site)
+        if (one.destination.name in names if names else one.destination.name not in site.away)
+    ]
     told = await asyncio.gather(*(_ask(engine, site.stanza, one) for one in asked))
     branches = {number: one for place in told for number, one in place.branches.items()}
     segments = merged(*(place.segments for place in told), _owed(site, asked))
@@ -84,7 +88,7 @@ def _owed(site: Site, asked: Sequence[Repository]) -> dict[SegmentName, float]:
 def _holdings(site: Site, told: Sequence[_Told]) -> tuple[Holding, ...]:
     """Return one holding for each destination: its generations are one to whoever restores."""
     holdings = []
-    for place in sorted(site.destinations, key=lambda one: one.role != "backup"):
+    for place in site.ordered:
         own = [one for one in told if one.repository.destination.name == place.name]
         alive = [one for one in own if not one.reason]
         if own:

@@ -55,7 +55,8 @@ class ConfigurationService:
         """Collect, seal, bring to every destination, note it in the catalog."""
         machine_key(self.home)
         bundle = await collect(self.home, self.site, others)
-        saved = await save(bundle, load_recipients(self.home), self._depots(), self._clock)
+        depots = tuple(one for one in self._depots() if one.place.name not in self.site.away)
+        saved = await save(bundle, load_recipients(self.home), depots, self._clock)
         self._note(saved)
         return saved
 
@@ -96,7 +97,7 @@ class ConfigurationService:
         return differences(bundle.members, now.members, secrets.token_bytes(16))
 
     def _depots(self, name: str = "") -> tuple[Depot, ...]:
-        places = [one for one in self.site.destinations if name in {"", one.name}]
+        places = [one for one in self.site.ordered if name in {"", one.name}]
         if not places:
             known = ", ".join(one.name for one in self.site.destinations)
             raise UsageError(f"no destination is called {name}", hint=f"There are: {known}")

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from abops.backup.mirror import Mirror, Mirrored
+from abops.backup.mirror import Mirror, Mirrored, MirrorHeldError
 from abops.backup.model import Destination, Home, Site
 from abops.backup.postgres.credentials import credentials_of, passphrase_of
 from abops.backup.postgres.engine import engine_of
@@ -40,6 +40,11 @@ class MirrorService:
 
     async def run(self, place: Destination) -> Mirrored:
         """Bring one mirror up to date; it holds the source's generation, under its passphrase."""
+        if place.of in self.site.away:
+            raise MirrorHeldError(
+                f"{place.of} is away: the mirror keeps what it has",
+                hint=f"It goes on after `abops backup failback {place.of}`.",
+            )
         source = next(one for one in self.site.destinations if one.name == place.of)
         place = msgspec.structs.replace(place, generation=source.generation, path=source.path)
         began = self._clock.now().timestamp()

@@ -15,7 +15,7 @@ from abops.backup.postgres.cluster import wanted_settings
 from abops.backup.postgres.credentials import credentials_of, make_passphrase
 from abops.backup.postgres.engine import engine_of
 from abops.backup.postgres.faults import explain
-from abops.backup.postgres.site import prepare_destination, save_site
+from abops.backup.postgres.site import prepare_destination, save_site, with_shift
 from abops.clients.objectstore import open_store
 from abops.clients.pgbackrest import Engine
 from abops.clients.pgbackrest_answers import Capabilities
@@ -57,7 +57,7 @@ async def protect(home: Home, site: Site, *, make_buckets: bool) -> tuple[Begun,
     for place in site.destinations:
         make_passphrase(home, place)
         credentials_of(home, place)
-    save_site(home, site)
+    save_site(home, with_shift(home, site))
     for folder in (home.drills, home.programs):
         folder.mkdir(exist_ok=True)
     return tuple(

@@ -39,6 +39,11 @@ def ask_drain(home: Home, destinations: tuple[str, ...]) -> None:
     _ask(home, "drain", *destinations)
 
 
+def ask_reload(home: Home) -> None:
+    """Have it go on by the rules that the home's site has now. Raises ArchiverAbsentError."""
+    _ask(home, "reload")
+
+
 def _ask(home: Home, *words: str) -> str:
     handle = os.open(home.folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from abops.backup.model import Home, Site
+from abops.backup.postgres.site import load_site
 from abops.backup.wal.archiver import Archiver, Reply
 from abops.backup.wal.asking import Status
 from abops.backup.wal.drain import drain
@@ -40,8 +41,10 @@ class ArchiverRunsError(OpsError):
 class Server:
     """Answers requests; each on a connection of its own."""
 
-    def __init__(self, archiver: Archiver) -> None:
+    def __init__(self, archiver: Archiver, home: Home, site: Site) -> None:
         self._archiver = archiver
+        self._home = home
+        self._asked = _names(site)
         self._open: set[asyncio.Task[None]] = set()
 
     async def finish(self) -> None:
@@ -78,7 +81,7 @@ class Server:
                 archiver = self._archiver
                 return await fetch(
                     Wanted(name, Path(target), Path(data)),
-                    names,
+                    names or self._asked,
                     queue=archiver.queue,
                     carrier=archiver.carrier,
                     places=archiver.places,
@@ -88,8 +91,20 @@ class Server:
                 return Reply(0, msgspec.json.encode(status).decode())
             case ["drain", *names]:
                 return self._drain(names)
+            case ["reload"]:
+                return await asyncio.to_thread(self._reload)
             case _:
                 return Reply(1, "nobody here knows this request")
+
+    def _reload(self) -> Reply:
+        """Go on by the rules that the site has now: after a failover, after a failback."""
+        try:
+            site = load_site(self._home)
+        except OpsError as error:
+            return Reply(1, str(error))
+        self._archiver.rules, self._asked = site.log_rules, _names(site)
+        _log.info("rules are read again", leads=site.lead, away=sorted(site.away))
+        return Reply(0)
 
     def _status(self) -> Status:
         room, p95_s = self._archiver.queue.room(), self._archiver.p95_s
@@ -127,7 +142,7 @@ async def serve(
         metrics, clock = Metrics(names), SystemClock()
         archiver = Archiver(
             log_folder=site.cluster.data / "pg_wal",
-            rules=site.wal,
+            rules=site.log_rules,
             queue=queue,
             carrier=EngineCarrier(home, site),
             figures=metrics,
@@ -136,7 +151,7 @@ async def serve(
         )
         if metrics_port is not None:
             stack.callback(metrics.serve(metrics_port, archiver.views))
-        answering = Server(archiver)
+        answering = Server(archiver, home, site)
         server = await _listen(home, answering, stack)
         stop = asyncio.Event()
         for sig in (signal.SIGTERM, signal.SIGINT):
@@ -156,6 +171,11 @@ async def serve(
         for task in ended:
             task.result()
         _log.info("archiver ends")
+
+
+def _names(site: Site) -> tuple[str, ...]:
+    """Return whom a recovering server's wish is asked of when it names nobody."""
+    return tuple(place.name for place in site.present)
 
 
 def _only_one(home: Home, stack: ExitStack) -> None:

@@ -11,10 +11,13 @@ COMMANDS = {
     "verify": "Whether what was kept can be restored: objects, log, copies.",
     "list": "Which backups there are, and what of each.",
     "run": "Make a backup in each destination now.",
+    "schedule": "Make, verify, rehearse and save by the timetable; once, or until stopped.",
     "status": "How the protection stands: what each destination holds, how fresh it is.",
     "restore": "Restore the database into a folder, to a point in time.",
     "verify-restored": "Start a restored folder apart, check all of it, stop it.",
     "cutover": "Put a restored folder in the place of the live one and start it.",
+    "failover": "Count on another destination while one is lost.",
+    "failback": "Count on a destination again once it has caught up.",
     "wal": "The write-ahead log on its way: serve the archiver, see and pay what is owed.",
     "init": "Begin to protect a database: configurations, stanzas, what PostgreSQL must be told.",
 }

@@ -34,13 +34,13 @@ Kind = Literal["auto", "full", "incr"]
 @output_option
 def command(folder: Path | None, kind: Kind, names: tuple[str, ...], output: str) -> None:
     """Make a backup in each destination, one after the other; a dead one stops no other."""
-    from abops.backup.postgres.site import chosen, load_site
+    from abops.backup.postgres.site import load_site, working
     from abops.backup.service.run import BackupService
 
     home = open_home(folder)
     site = load_site(home)
     service = BackupService(home, site)
-    places = chosen(site, names)
+    places = working(site, names)
 
     async def all_of_them() -> "list[Made]":
         return [await _one(service, place, kind) for place in places]
