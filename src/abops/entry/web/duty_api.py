@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -43,13 +43,17 @@ STATUS: Final[dict[type[OpsError], int]] = {
 Words = Annotated[str, Meta(min_length=1, max_length=4_000)]
 
 
+Moment = Annotated[datetime, Meta(tz=True)]
+"""With its zone: a local time is another moment on another machine."""
+
+
 class Silencing(Struct, frozen=True):
     """Which alerts are silenced, until when, and why."""
 
     matchers: Words
     reason: Words
-    ends_at: datetime
-    starts_at: datetime | None = None
+    ends_at: Moment
+    starts_at: Moment | None = None
     by: Name = "api"
 
 
@@ -60,11 +64,60 @@ class Planning(Struct, frozen=True):
     matchers: Words
     reason: Words
     schedule: Schedule | None = None
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
     by: Name = "api"
     key: Annotated[str, Meta(max_length=128)] = ""
     """Names it for whoever plans it, a deploy for instance: asked for twice, it is planned once."""
+
+
+class Made(Struct, frozen=True):
+    """The number of what was made."""
+
+    id: int
+
+
+class Ended(Struct, frozen=True):
+    """It is over."""
+
+    ended: bool = True
+
+
+class ShownSilence(Struct, frozen=True):
+    """A silence or a window as it is told."""
+
+    id: int
+    matchers: str
+    reason: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    created_at: datetime | None
+    created_by: str
+    name: str
+    schedule: Schedule | None
+    key: str
+
+
+class OnDuty(Struct, frozen=True):
+    """Who of a team is on call."""
+
+    team: str
+    person: str
+    until: datetime
+
+
+class ChannelState(Struct, frozen=True):
+    """How a channel stands: what waits, what it took within a day, what was given up."""
+
+    channel: str
+    type: str
+    waiting: int
+    held: int
+    oldest_at: datetime | None
+    told: int
+    told_at: datetime | None
+    dead: int
+    error: str
 
 
 def duty_router(service: AlertService) -> APIRouter:
@@ -99,7 +152,7 @@ def _add_silences(router: APIRouter, service: AlertService, tokens: Tokens) -> N
             reason=asked.reason,
             by=acting(request, asked.by),
         )
-        return answer({"id": number}, 201)
+        return answer(Made(number), 201)
 
     @router.delete("/v1/silences/{number}")
     async def unsilence(request: Request, number: str) -> Response:
@@ -107,7 +160,7 @@ def _add_silences(router: APIRouter, service: AlertService, tokens: Tokens) -> N
         require_respond(request, tokens)
         by = acting(request, request.query_params.get("by", "api")[:64])
         await service.unsilence(_number(number), by=by)
-        return answer({"ended": True})
+        return answer(Ended())
 
 
 def _add_windows(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
@@ -133,7 +186,7 @@ def _add_windows(router: APIRouter, service: AlertService, tokens: Tokens) -> No
             ends_at=_seconds(asked.ends_at),
             key=asked.key,
         )
-        return answer({"id": number}, 201)
+        return answer(Made(number), 201)
 
     @router.delete("/v1/windows/{number}")
     async def end_window(request: Request, number: str) -> Response:
@@ -141,7 +194,7 @@ def _add_windows(router: APIRouter, service: AlertService, tokens: Tokens) -> No
         require_respond(request, tokens)
         by = acting(request, request.query_params.get("by", "api")[:64])
         await service.end_window(_number(number), by=by)
-        return answer({"ended": True})
+        return answer(Ended())
 
 
 def _add_duty(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
@@ -152,7 +205,7 @@ def _add_duty(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
         rotas = {n: t.oncall for n, t in service.config.routing.teams.items() if t.oncall}
         return answer(
             [
-                {"team": name, "person": on_call(rota, now), "until": next_handover(rota, now)}
+                OnDuty(name, on_call(rota, now), next_handover(rota, now))
                 for name, rota in rotas.items()
             ]
         )
@@ -163,12 +216,17 @@ def _add_duty(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
         kinds = service.config.routing.channels
         return answer(
             [
-                msgspec.structs.asdict(row)
-                | {
-                    "type": kinds[row.channel].type,
-                    "oldest_at": _moment(row.oldest_at),
-                    "told_at": _moment(row.told_at),
-                }
+                ChannelState(
+                    channel=row.channel,
+                    type=kinds[row.channel].type,
+                    waiting=row.waiting,
+                    held=row.held,
+                    oldest_at=_moment(row.oldest_at),
+                    told=row.told,
+                    told_at=_moment(row.told_at),
+                    dead=row.dead,
+                    error=row.error,
+                )
                 for row in await service.channels()
             ]
         )
@@ -185,12 +243,19 @@ def _add_duty(router: APIRouter, service: AlertService, tokens: Tokens) -> None:
         return answer(await service.pages(incident_number(number)))
 
 
-def _shown(row: SilenceRow) -> dict[str, Any]:
-    shown = msgspec.structs.asdict(row)
-    for name in ("starts_at", "ends_at", "created_at"):
-        shown[name] = _moment(shown[name])
-    shown["schedule"] = msgspec.json.decode(row.schedule) if row.schedule else None
-    return shown
+def _shown(row: SilenceRow) -> ShownSilence:
+    return ShownSilence(
+        id=row.id,
+        matchers=row.matchers,
+        reason=row.reason,
+        starts_at=_moment(row.starts_at),
+        ends_at=_moment(row.ends_at),
+        created_at=_moment(row.created_at),
+        created_by=row.created_by,
+        name=row.name,
+        schedule=msgspec.json.decode(row.schedule, type=Schedule) if row.schedule else None,
+        key=row.key,
+    )
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -33,6 +33,18 @@ class Code(Struct, frozen=True):
     """By provider: the words."""
 
 
+class Done(Struct, frozen=True):
+    """It counts from now on."""
+
+    linked: bool = True
+
+
+class Unlinked(Struct, frozen=True):
+    """It counts no more."""
+
+    unlinked: bool = True
+
+
 def people_router(access: Access) -> APIRouter:
     """Return the routes of accounts."""
     router = APIRouter(route_class=Answered, tags=["people"])
@@ -47,8 +59,7 @@ def _add_own(router: APIRouter, access: Access) -> None:
         """Give whoever is signed in a code that links the account which says it."""
         by = _own(request)
         made = await asyncio.to_thread(access.linking.code, by.name, by)
-        say = {"telegram": f"/link {made}", "slack": f"/abops link {made}"}
-        return answer(Code(made, CODE_S, say), 201)
+        return answer(Code(made, CODE_S, say_code(made)), 201)
 
     @router.get("/v1/me/accounts")
     async def accounts(request: Request) -> Response:
@@ -61,7 +72,7 @@ def _add_own(router: APIRouter, access: Access) -> None:
         """Let an account of whoever is signed in count no more."""
         by = _own(request)
         await asyncio.to_thread(access.linking.unlink, by.name, via, by)
-        return answer({"unlinked": True})
+        return answer(Unlinked())
 
 
 def _add_others(router: APIRouter, access: Access) -> None:
@@ -76,13 +87,18 @@ def _add_others(router: APIRouter, access: Access) -> None:
         asked = said_as(await read_body(request, BODY_BYTES), Linked)
         by = _person(request)
         await asyncio.to_thread(access.linking.link, name, asked.via, asked.account, by)
-        return answer({"linked": True})
+        return answer(Done())
 
     @router.delete("/v1/users/{name}/accounts/{via}")
     async def unlink(request: Request, name: str, via: str) -> Response:
         """Let an account of somebody count no more."""
         await asyncio.to_thread(access.linking.unlink, name, via, _person(request))
-        return answer({"unlinked": True})
+        return answer(Unlinked())
+
+
+def say_code(code: str) -> dict[str, str]:
+    """Return by provider the words that link the account which says them."""
+    return {"telegram": f"/link {code}", "slack": f"/abops link {code}"}
 
 
 def _person(request: Request) -> Actor:
