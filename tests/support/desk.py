@@ -61,7 +61,14 @@ def a_routing() -> Routing:
 class Desk:
     """A service with its people, and the application in front of both."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None, **settings: Any) -> None:  # noqa: ANN401 - of the service
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock | None = None,
+        *,
+        routing: Routing | None = None,
+        **settings: Any,  # noqa: ANN401 - of the service
+    ) -> None:
         self.folder = folder
         secrets_dir = folder / "secrets"
         secrets_dir.mkdir(parents=True)
@@ -73,7 +80,12 @@ class Desk:
         )
         how = ServiceSettings(**({"heartbeat_timeout_s": 1e9, "resolve_after_s": 1e6} | settings))
         config = ServiceConfig(
-            "local", a_routing(), folder / "data", endpoints, how, calls=(("api", "postgres"),)
+            "local",
+            routing or a_routing(),
+            folder / "data",
+            endpoints,
+            how,
+            calls=(("api", "postgres"),),
         )
         self.clock = clock or SystemClock()
         self.service = AlertService(config, self.clock)

@@ -41,6 +41,7 @@ from abops.entry.web.letters import STATUS as LETTER_STATUS
 from abops.entry.web.letters import letters_router
 from abops.entry.web.observe import STATUS as OBSERVE_STATUS
 from abops.entry.web.observe import Sources, observe
+from abops.entry.web.oncall_pages import Chats, oncall_router
 from abops.entry.web.openapi import describe
 from abops.entry.web.pages import Pages
 from abops.entry.web.people_api import STATUS as PEOPLE_STATUS
@@ -130,6 +131,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         reports_router(service),
         console_router(service, pages, Runbooks(runbooks)),
         observe(pages, sources or Sources()),
+        oncall_router(service, pages, access, Chats(allow_unlinked, bool(proxies))),
         storms_router(service, pages),
         quiet_router(service, pages, access),
         statistics_router(service, pages),

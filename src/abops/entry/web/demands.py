@@ -17,7 +17,9 @@ _INTAKE: Final = re.compile(
     r"/v1/(alertmanager|grafana|generic|kubernetes-events|changes|heartbeat/[a-z-]+)|/api/v2/alerts"
 )
 _ADMIN: Final = re.compile(r"/(v1/)?(users|tokens|audit)(/.*)?")
-_ANYBODY: Final = re.compile(r"/logout|/v1/me/.*|/preferences/[a-z]+|/api/dashboards/[^/]+/query")
+_ANYBODY: Final = re.compile(
+    r"/logout|/v1/me/.*|/on-call/code|/preferences/[a-z]+|/api/dashboards/[^/]+/query"
+)
 """Asked with POST, though nothing of the platform changes."""
 _RESPOND: Final = re.compile(
     r"/(v1/)?incidents/[^/]+/(ack|unack|note|notes|assign|silence|resolve|noise|label)"

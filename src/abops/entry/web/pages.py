@@ -70,6 +70,8 @@ class Pages:
             "with_code": wording.with_code,
             "matchers": in_words,
             "web_address": wording.web_address,
+            "in_zone": wording.local_time,
+            "span": wording.span_in_words,
             "duration": lambda span: humanize_seconds(span.total_seconds()),
         }
         self._templates.globals |= {"asset": assets.url, "scripts": assets.scripts()}

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
@@ -48,3 +49,17 @@ def short_count(number: int) -> str:
             value = number / size
             return f"{value:.0f}{unit}" if value >= 10 else f"{value:.1f}{unit}"  # noqa: PLR2004
     return str(number)
+
+
+def span_in_words(seconds: float) -> str:
+    """Write a span that somebody chose: 30 s, 15 min, 4 h, 2 days."""
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            count = int(seconds // size)
+            return "1 day" if (count, unit) == (1, "days") else f"{count} {unit}"
+    return f"{seconds / 60:g} min" if seconds > 60 else f"{seconds:g} s"  # noqa: PLR2004
+
+
+def local_time(moment: datetime, zone: str) -> str:
+    """Write a moment as the clocks of a place show it: Mon 30 Nov 09:00 Europe/Berlin."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%a %d %b %H:%M} {zone}"
