@@ -161,7 +161,7 @@ class Store:
         """Tell a server that is away from one that answers with an error, by the client's text."""
         found = _CODE.search(told)
         code = found[1] if found else ""
-        if code == "NoSuchBucket":
+        if code in {"NoSuchBucket", "ContainerNotFound"}:
             return ObjectAbsentError(f"{self._at}: its bucket is not there")
         if _REFUSED.search(told):
             return await self._denied(path, code or "denied")
