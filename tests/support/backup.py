@@ -191,6 +191,11 @@ def start_regions(folder: Path, *names: str) -> Iterator[dict[str, RegionServer]
             server.kill()
 
 
+def clients() -> Path:
+    """Return the folder of psql, pg_isready, pgbench."""
+    return find_tool("postgres").resolve().parent
+
+
 @dataclass
 class Database:
     """A throw-away cluster whose log is archived as soon as `archive_command` says how."""
@@ -198,7 +203,15 @@ class Database:
     folder: Path
     port: int
     settings: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """What its processes see besides: a clock of their own."""
     process: subprocess.Popen[bytes] | None = None
+    server: Path | None = None
+    """Folder of initdb and postgres, when it is another version than the clients'."""
+
+    @property
+    def programs(self) -> Path:
+        return self.server or clients()
 
     @property
     def data(self) -> Path:
@@ -219,15 +232,23 @@ class Database:
             made.mkdir()
             made.chmod(0o700)
         give_to_owner(self.folder)
-        programs = find_tool("postgres").resolve().parent
         run_as_owner(
-            *(programs / "initdb", "-D", self.data, "-U", SUPERUSER, "-E", "UTF8", "-A", "trust"),
+            *(
+                self.programs / "initdb",
+                "-D",
+                self.data,
+                "-U",
+                SUPERUSER,
+                "-E",
+                "UTF8",
+                "-A",
+                "trust",
+            ),
             *("--locale=C.UTF-8", "--no-sync", "--data-checksums"),
         )
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        programs = find_tool("postgres").resolve().parent
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket),
@@ -239,15 +260,17 @@ class Database:
             **self.settings,
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        seen = [f"{name}={value}" for name, value in self.environment.items()]
+        prefix = [*postgres_prefix(), "env", *seen]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*postgres_prefix(), str(programs / "postgres"), "-D", str(self.data), *words],
+                [*prefix, str(self.programs / "postgres"), "-D", str(self.data), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
             )
-        ready = [programs / "pg_isready", "-q", "-h", self.socket, "-p", str(self.port)]
+        ready = [clients() / "pg_isready", "-q", "-h", self.socket, "-p", str(self.port)]
         wait_until(
             lambda: subprocess.run(ready, check=False).returncode == 0, what="PostgreSQL ready"
         )
@@ -262,17 +285,15 @@ class Database:
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Run statements and return what they give, unaligned."""
-        programs = find_tool("postgres").resolve().parent
         return run_as_owner(
-            *(programs / "psql", "-X", "-h", self.socket, "-p", str(self.port), "-U", SUPERUSER),
+            *(clients() / "psql", "-X", "-h", self.socket, "-p", str(self.port), "-U", SUPERUSER),
             *("-d", database, "-Atq", "-v", "ON_ERROR_STOP=1", "-c", statement),
         ).strip()
 
     def fill(self, scale: int = 1) -> None:
         """Put pgbench's tables in; a scale is 100,000 accounts, 15 MB."""
-        programs = find_tool("postgres").resolve().parent
         run_as_owner(
-            *(programs / "pgbench", "-i", "-q", "-s", str(scale), "-h", self.socket),
+            *(clients() / "pgbench", "-i", "-q", "-s", str(scale), "-h", self.socket),
             *("-p", str(self.port), "-U", SUPERUSER, "postgres"),
         )
 
@@ -282,10 +303,10 @@ class Database:
 
 
 @contextmanager
-def start_database(**settings: str) -> Iterator[Database]:
+def start_database(server: Path | None = None, /, **settings: str) -> Iterator[Database]:
     """Run a throw-away cluster in a folder that its user can reach."""
     folder = Path(tempfile.mkdtemp(prefix="abops-db-"))
-    database = Database(folder, free_port(), dict(settings))
+    database = Database(folder, free_port(), dict(settings), server=server)
     try:
         database.make()
         database.start()
@@ -304,6 +325,7 @@ class Protected:
     regions: Mapping[str, RegionServer]
     endpoints: Path
     keys: Path
+    other_engine: Path | None = None
 
     @property
     def site(self) -> Site:
@@ -374,10 +396,15 @@ def protect(
     *,
     names: Sequence[str] = (),
     beside: Mapping[str, StoreServer] | None = None,
+    server: Path | None = None,
+    engine: Path | None = None,
     **settings: str,
 ) -> Iterator[Protected]:
-    """Run a database and begin to protect it, in buckets of its own; `beside`: other stores too."""
-    with start_database(**settings) as database:
+    """Run a database and begin to protect it, in buckets of its own.
+
+    `beside`: other stores than regions; `server`, `engine`: other versions than the usual.
+    """
+    with start_database(server, **settings) as database:
         servers: dict[str, StoreServer] = {**regions, **(beside or {})}
         chosen = tuple(names) or tuple(servers)
         mark = secrets.token_hex(4)
@@ -391,7 +418,7 @@ def protect(
         endpoints = database.folder / "endpoints.json"
         endpoints.write_text(json.dumps(places))
         home = Home(database.folder / "home")
-        protected = Protected(database, home, regions, endpoints, keys)
+        protected = Protected(database, home, regions, endpoints, keys, engine)
         done = begin(protected, *chosen)
         assert done.returncode == 0, done.stderr + done.stdout
         yield protected
@@ -401,7 +428,8 @@ def begin(protected: Protected, *names: str) -> subprocess.CompletedProcess[str]
     """Run `abops backup init` for these destinations."""
     words: list[str | Path] = ["init", "--data", protected.database.data, "--make-buckets"]
     words += ["--endpoints", protected.endpoints, "--secrets", protected.keys]
-    words += ["--superuser", SUPERUSER]
+    words += ["--superuser", SUPERUSER, "--programs", protected.database.programs]
+    words += ["--engine", protected.other_engine] if protected.other_engine else []
     words += [word for name in names for word in ("--destination", name)]
     return protected.abops(*words)
 

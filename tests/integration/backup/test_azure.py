@@ -4,10 +4,7 @@ import asyncio
 import base64
 import json
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -21,7 +18,8 @@ from abops.clients.object_errors import (
 )
 from abops.clients.objectstore import PART_BYTES, Store, open_store
 from support.azure import AzureServer
-from support.backup import Protected, RegionServer, give_to_owner, protect, run_as_owner
+from support.backup import Protected, RegionServer, give_to_owner, protect
+from support.restoring import ACCOUNTS, restored
 from support.servers import free_port
 from support.wal import Archiver, archiving
 
@@ -52,33 +50,14 @@ def test_increment_log_and_a_restore_that_compares_equal(archiver: Archiver) -> 
     assert 0 == incr.returncode, incr.stderr
     made = {one["destination"]: one for one in json.loads(incr.stdout)}
     assert {"eu": "incr", "azure": "incr"} == {name: one["type"] for name, one in made.items()}
-    mark = "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM pgbench_accounts t"
     names = archiver.make_segments(2)
     archiver.compare("azure", names)
-    expected = database.sql(mark)
+    expected = database.sql(ACCOUNTS)
     verified = protected.abops("verify", "--deep", "--output", "json")
     assert 0 == verified.returncode, verified.stdout + verified.stderr
     found = {one["destination"]: one["findings"] for one in json.loads(verified.stdout)}
     assert {"eu": [], "azure": []} == found
-    assert expected == restored(protected, "azure", mark)
-
-
-def restored(protected: Protected, name: str, mark: str) -> str:
-    """Restore the latest point from a destination; return what the statement gives there."""
-    folder = Path(tempfile.mkdtemp(prefix="abops-new-"))
-    give_to_owner(folder)
-    place, programs = folder / "data", protected.site.cluster.programs
-    try:
-        done = protected.abops("restore", "--to-dir", place, "--from", name, "--start")
-        assert 0 == done.returncode, done.stderr
-        address = (place / "postmaster.pid").read_text().splitlines()[4]
-        psql = [programs / "psql", "-X", "-h", address, "-p", "5432"]
-        user = ["-U", protected.site.cluster.superuser, "-d", "postgres"]
-        told = run_as_owner(*psql, *user, "-Atc", mark).strip()
-        run_as_owner(programs / "pg_ctl", "-D", place, "-m", "fast", "stop")
-        return told
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    assert expected == restored(protected, ACCOUNTS, "--from", "azure")
 
 
 async def test_the_store_itself_and_how_it_says_what_is_wrong(archiver: Archiver) -> None:
@@ -130,5 +109,5 @@ def test_a_mirror_of_a_region_in_azure_restores_with_the_passphrase_of_the_regio
     done = protected.abops("mirror", "--output", "json")
     assert 0 == done.returncode, done.stderr
     assert 0 < json.loads(done.stdout)[0]["objects"]
-    mark = "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM pgbench_accounts t"
-    assert protected.database.sql(mark) == restored(protected, "vault", mark)
+    expected = protected.database.sql(ACCOUNTS)
+    assert expected == restored(protected, ACCOUNTS, "--from", "vault")

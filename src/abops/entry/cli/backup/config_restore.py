@@ -162,9 +162,10 @@ def _hand_over(home: "Home", uid: int) -> None:
 
     from abops.backup.postgres.site import load_site, save_site
     from abops.entry.cli.backup.init import bring_engine, give
+    from abops.stack.tools import find_tool
 
-    site = load_site(home)
+    site = bring_engine(home, load_site(home), find_tool("pgbackrest"))
     cluster = msgspec.structs.replace(site.cluster, owner=pwd.getpwuid(uid).pw_name)
-    save_site(home, msgspec.structs.replace(bring_engine(home, site), cluster=cluster))
+    save_site(home, msgspec.structs.replace(site, cluster=cluster))
     give(home.folder, uid)
     become(uid)

@@ -31,6 +31,11 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--superuser", default="postgres", show_default=True, help="Who may do everything.")
 @click.option("--database", default="postgres", show_default=True, help="Where the heartbeat is.")
 @click.option("--programs", type=_FOLDER, help="Folder of postgres, psql, pg_dump.")
+@click.option(
+    "--engine",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The backup engine's program.  [default: the installed pgbackrest]",
+)
 @click.option("--secrets", "keys", type=_FOLDER, help="Folder of <credentials>.json files.")
 @click.option(
     "--endpoints",
@@ -51,6 +56,7 @@ def command(  # noqa: PLR0913 - what a cluster is
     superuser: str,
     database: str,
     programs: Path | None,
+    engine: Path | None,
     keys: Path | None,
     endpoints: Path | None,
     names: tuple[str, ...],
@@ -82,7 +88,8 @@ def command(  # noqa: PLR0913 - what a cluster is
         socket=socket,
     )
     cluster = find_cluster(where)
-    site = site_of(declared, cluster, find_tool("pgbackrest"), endpoints=moved, names=names)
+    program = engine or find_tool("pgbackrest")
+    site = site_of(declared, cluster, program, endpoints=moved, names=names)
     home = Home(place_of(folder))
     site = _hand_over(home, site, keys)
     _finish(home, site, output, make_buckets=make_buckets, configure=configure)
@@ -102,7 +109,7 @@ def _hand_over(home: "Home", site: "Site", keys: Path | None) -> "Site":
     if keys is not None:
         for name in sorted({place.credentials for place in site.destinations}):
             _bring(keys / f"{name}.json", home.credentials(name))
-    site = bring_engine(home, site)
+    site = bring_engine(home, site, site.engine)
     give(home.folder, uid)
     # What is imported only now might lie where the owner cannot look.
     import abops.backup.service.protect  # noqa: F401
@@ -125,13 +132,10 @@ def _bring(source: Path, target: Path) -> None:
         raise UsageError(f"{source}: {error.strerror}") from error
 
 
-def bring_engine(home: "Home", site: "Site") -> "Site":
-    """Return the site with this machine's engine, a copy in the home if its owner needs one."""
+def bring_engine(home: "Home", site: "Site", program: Path) -> "Site":
+    """Return the site with this engine, a copy in the home if its owner cannot reach it."""
     import msgspec
 
-    from abops.stack.tools import find_tool
-
-    program = find_tool("pgbackrest")
     if not _reachable(program):
         home.programs.mkdir(exist_ok=True)
         _bring_program(home, program, home.programs / "pgbackrest")
