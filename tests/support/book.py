@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from abops.alerts.model import AlertEvent, Channel, Route, Routing, ServiceConfig, Team
+from abops.alerts.ingest.identity import event_key, fingerprint
+from abops.alerts.model import AlertEvent, AlertStatus, Channel, Route, Routing, ServiceConfig, Team
 from abops.alerts.route.matcher import parse_matchers
 from abops.alerts.service.deliver import KINDS
 from abops.alerts.service.incidents import Incidents
@@ -31,6 +32,24 @@ def a_routing() -> Routing:
         teams={"dev": Team("dev", page="pd", chat="chat", fallback=("tg",))},
         routes=tuple(Route(match, parse_matchers(match), send) for match, send in routes),
     )
+
+
+def an_event(
+    name: str = "ProbeFailed",
+    *,
+    status: AlertStatus = "firing",
+    severity: str = "warning",
+    service: str = "api",
+    start_s: float = 0,
+    end_s: float = 60,
+    source: str = "alertmanager",
+) -> AlertEvent:
+    labels = {"alertname": name, "severity": severity, "service": service, "env": "local"}
+    starts_at = NOON + timedelta(seconds=start_s)
+    ends_at = NOON + timedelta(seconds=end_s) if status == "resolved" else None
+    identity = fingerprint(labels, ())
+    key = event_key(identity, status, starts_at, ends_at)
+    return AlertEvent(key, identity, status, labels, {}, starts_at, ends_at, source=source)
 
 
 class Book:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -11,39 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from abops.alerts.ingest.identity import event_key, fingerprint
 from abops.alerts.model import (
     Actor,
     AlertEvent,
-    AlertStatus,
     IncidentDetail,
     IncidentSummary,
 )
 from abops.alerts.service.memory import IncidentResolvedError, IncidentUnknownError
 from abops.alerts.store import outbox, reading
 from abops.kernel.errors import OpsError
-from support.book import NOON, a_store
 from support.book import Book as Store
+from support.book import a_store, an_event
 
 ANA = Actor("ana", "cli")
-
-
-def an_event(
-    name: str = "ProbeFailed",
-    *,
-    status: AlertStatus = "firing",
-    severity: str = "warning",
-    service: str = "api",
-    start_s: float = 0,
-    end_s: float = 60,
-    source: str = "alertmanager",
-) -> AlertEvent:
-    labels = {"alertname": name, "severity": severity, "service": service, "env": "local"}
-    starts_at = NOON + timedelta(seconds=start_s)
-    ends_at = NOON + timedelta(seconds=end_s) if status == "resolved" else None
-    identity = fingerprint(labels, ())
-    key = event_key(identity, status, starts_at, ends_at)
-    return AlertEvent(key, identity, status, labels, {}, starts_at, ends_at, source=source)
 
 
 class Book(Store):

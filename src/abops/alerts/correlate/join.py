@@ -74,11 +74,19 @@ class Match(Struct, frozen=True):
     groups: tuple[int, ...] = ()
     terms: tuple[Term, ...] = ()
     """The strongest reason for each group, strongest first."""
+    apart: tuple[tuple[int, str], ...] = ()
+    """Groups that it would have joined, and the rule that keeps it out of each."""
 
     @property
     def reason(self) -> str:
         """Say in one line why it joins; for a new group, that nothing is near."""
-        return self.terms[0].words if self.terms else "nothing that it belongs to is open"
+        return next(iter(self.words), "nothing that it belongs to is open")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Say all that counted to people: what speaks for joining, and what rules forbid."""
+        kept = (f"rule {name!r} keeps it apart from INC-{group}" for group, name in self.apart)
+        return (*(term.words for term in self.terms), *kept)
 
 
 class JoinState(Struct):

@@ -277,7 +277,7 @@ class Incidents:
         if record.incident is not None and record.incident in self._memory.open:
             return record.incident, "it was in this incident before", ()
         match = self._joining.match(record, event, step.unit.now)
-        terms = tuple(term.words for term in match.terms)
+        terms = match.words
         if not match.groups:
             return None, match.reason, terms
         oldest, *younger = match.groups

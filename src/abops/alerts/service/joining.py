@@ -1,4 +1,4 @@
-"""Where an alert goes: the correlator, fed by what the writer's thread sees.
+"""Where an alert goes: the correlator and people's rules, fed by what the writer's thread sees.
 
 What was learned is kept in the store once a minute; which alerts are open is read from there.
 """
@@ -9,8 +9,10 @@ from typing import Final
 from abops.alerts.correlate.join import Correlator, Match, Setting, Sighting
 from abops.alerts.correlate.kinds import kind_of
 from abops.alerts.correlate.placing import place_of, stands_alone
+from abops.alerts.correlate.rules import Rules
 from abops.alerts.correlate.topology import Topology
 from abops.alerts.model import AlertEvent, ServiceConfig
+from abops.alerts.route.sorting import Sorting, rules_of
 from abops.alerts.store import incidents as rows
 from abops.alerts.store import learned
 from abops.alerts.store.database import Connection
@@ -28,6 +30,8 @@ class Joining:
         self._calls = config.calls
         self._setting = Setting(gap_s=config.settings.gap_s)
         self._correlator = self._fresh()
+        self._sorting = Sorting(config.routing.grouping)
+        self._rules = Rules(rules_of(config.routing.grouping))
         self._kept_at = 0.0
         self._changed = False
 
@@ -41,23 +45,37 @@ class Joining:
         for row in rows.recent_sightings(connection, now - self._setting.gap_s):
             place = place_of(row.service, row.env, row.labels)
             self._correlator.note(Sighting(row.kind, place, row.at), row.incident)
+        self.reread(connection)
         self._kept_at = now
+
+    def reread(self, connection: Connection) -> None:
+        """Read of which sorts the alerts of the open incidents are, if rules ask."""
+        self._rules.clear()
+        if self._rules:
+            for row in rows.recent_sightings(connection, 0.0):
+                if not stands_alone(row.labels):
+                    sides = self._sorting.sides(row.labels)
+                    self._rules.record(row.env, sides, row.at, row.incident)
 
     def match(self, record: AlertRecord, event: AlertEvent, now: float) -> Match:
         """Return the open incidents the alert belongs to."""
         if stands_alone(event.labels):
             return Match()
-        return self._correlator.match(_sighting(record, event, now))
+        match = self._correlator.match(_sighting(record, event, now))
+        return self._rules.judge(record.env, self._sorting.sides(event.labels), now, match)
 
     def record(self, record: AlertRecord, event: AlertEvent, now: float) -> None:
         """Note that the alert is in its incident now."""
         if record.incident is not None and not stands_alone(event.labels):
             self._correlator.record(_sighting(record, event, now), record.incident)
+            sides = self._sorting.sides(event.labels)
+            self._rules.record(record.env, sides, now, record.incident)
             self._changed = True
 
     def merge(self, source: int, into: int) -> None:
         """Note that one incident is part of another."""
         self._correlator.merge(source, into)
+        self._rules.merge(source, into)
 
     def teach(self, a: set[str], b: set[str], *, together: bool) -> None:
         """Learn from people that these kinds belong together, or do not."""
@@ -73,6 +91,7 @@ class Joining:
     def close(self, number: int) -> None:
         """Nothing joins this incident any more."""
         self._correlator.close(number)
+        self._rules.close(number)
 
     def keep(self, unit: Unit) -> None:
         """Write what was learned, once a minute."""

@@ -88,6 +88,7 @@ class Regroup:
         )
         for record in moved:
             record.incident = target.number
+        self._joining.reread(unit.connection)
         stayed = {r.kind for r in self._memory.of(number)}
         self._joining.teach({r.kind for r in moved} - stayed, stayed, together=False)
         subject = f"INC-{target.number} from INC-{number}"
