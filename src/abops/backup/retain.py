@@ -9,11 +9,16 @@ verified chain never does. What somebody holds, by name, by a lock or by restori
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from abops.backup.model import Keeping, SetFacts
 from abops.kernel.clock import moment
+
+OVERDUE_AFTER: Final = timedelta(hours=26)
+"""What may go is removed once a day, after the verification; later than this it is overdue."""
 
 
 class Fate(Struct, frozen=True):
@@ -31,6 +36,8 @@ class Plan(Struct, frozen=True):
     fates: tuple[Fate, ...]
     oldest_needed: float | None
     """When the oldest chain that covers the days of retention was begun."""
+    covering: str = ""
+    """Label of that chain's full set: from its start on no log goes."""
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -41,6 +48,33 @@ class Plan(Struct, frozen=True):
     def expired(self) -> tuple[str, ...]:
         """Labels of what goes."""
         return tuple(fate.label for fate in self.fates if not fate.keep)
+
+
+class Removal(Struct, frozen=True):
+    """How the engine is to carry a plan out."""
+
+    by: Literal["nothing", "age", "set"]
+    """By age it decides alike; by set it is told each chain, for it knows of nothing held."""
+    chains: tuple[str, ...] = ()
+    """Full sets whose chains go."""
+    fulls_with_log: int = 0
+    """From so many newest full sets on, of those that stay, no log goes."""
+
+
+class Promise(Struct, frozen=True):
+    """Whether the policy is kept."""
+
+    oldest_recoverable: float | None
+    """From this moment on each point can be returned to, seconds since 1970."""
+    gone: tuple[str, ...] = ()
+    """Sets that the policy keeps and that are not there any more."""
+    overdue: tuple[str, ...] = ()
+    """Sets that it lets go and that are there still."""
+
+    @property
+    def violations(self) -> int:
+        """How many sets are not as the policy has it."""
+        return len(self.gone) + len(self.overdue)
 
 
 class Chain(Struct, frozen=True):
@@ -104,7 +138,71 @@ def plan(
     # What has lost its full set cannot be restored, and cannot be judged either.
     orphans = [one for one in sets if one.label not in known]
     fates += _all(orphans, "its full set is missing: look at it before it goes")
-    return Plan(tuple(sorted(fates, key=lambda fate: fate.label)), first.full.started)
+    ordered = tuple(sorted(fates, key=lambda fate: fate.label))
+    return Plan(ordered, first.full.started, first.full.label)
+
+
+def by_age(sets: Sequence[SetFacts], policy: Keeping, now: datetime) -> Plan:
+    """Decide as the engine does, which knows days and nothing else."""
+    plain = [replace(one, keep="") for one in sets]
+    return plan(plain, {one.label for one in sets}, {}, Keeping(days=policy.days), now)
+
+
+def removal(
+    sets: Sequence[SetFacts], decided: Plan, held: Collection[str], policy: Keeping, now: datetime
+) -> Removal:
+    """Return how a plan is carried out. `held` need the log that follows them too."""
+    if not decided.covering:
+        return Removal("nothing")
+    staying = [chain for chain in chains_of(sets) if chain.full.label in decided.kept]
+    names = [chain.full.label for chain in staying]
+    first = min(
+        names.index(chain.full.label)
+        for chain in staying
+        if chain.full.label == decided.covering or any(one.label in held for one in chain.members)
+    )
+    if not first and decided.expired == by_age(sets, policy, now).expired:
+        return Removal("age")
+    gone = tuple(label for label in decided.expired if label == full_of(label))
+    return Removal("set", gone, len(staying) - first)
+
+
+def log_needed(
+    sets: Sequence[SetFacts], decided: Plan, how: Removal
+) -> tuple[tuple[str, str], ...]:
+    """Return the segments that must stay: of each old set its own, then all."""
+    kept = [chain for chain in chains_of(sets) if chain.full.label in decided.kept]
+    full = decided.covering if how.by == "age" else kept[-how.fulls_with_log].full.label
+    since = next(chain.full.wal_start for chain in kept if chain.full.label == full)
+    own = [(one.wal_start, one.wal_stop) for chain in kept for one in chain.members]
+    return (*own, (since, "F" * len(since)))
+
+
+def promise(  # noqa: PLR0913, PLR0917 - what is known of one repository
+    sets: Sequence[SetFacts],
+    lost: Sequence[SetFacts],
+    verified: Collection[str],
+    held: Mapping[str, str],
+    policy: Keeping,
+    now: datetime,
+    hole: str = "",
+) -> Promise:
+    """Tell whether the policy is kept. `hole` is the last segment that is missing in the log."""
+    since = plan(sets, verified, held, policy, now).oldest_needed
+    reaching = [
+        one.stopped
+        for one in sets
+        if one.label in verified
+        and since is not None
+        and one.started >= since
+        and one.wal_start[8:] > hole[8:]
+    ]
+    all_sets = (*sets, *lost)
+    every = {one.label for one in all_sets}
+    wanted = plan(all_sets, every, held, policy, now).kept
+    late = plan(sets, {one.label for one in sets}, held, policy, now - OVERDUE_AFTER).expired
+    gone = tuple(one.label for one in lost if one.label in wanted)
+    return Promise(min(reaching, default=None), gone, late)
 
 
 def _covering(whole: Sequence[Chain], horizon: datetime) -> Chain | None:

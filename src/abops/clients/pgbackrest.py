@@ -64,7 +64,7 @@ class Engine:
         self._capabilities: Capabilities | None = None
         self._clock = SystemClock()
 
-    async def run(
+    async def run(  # noqa: PLR0913 - one call of a program, and how it is made
         self,
         config: Path,
         stanza: str,
@@ -72,12 +72,16 @@ class Engine:
         *options: str,
         arguments: Sequence[str] = (),
         timeout_s: float | None = None,
+        console: str = "off",
     ) -> Answer:
-        """Run a command of the engine. Its failure is an answer, not an error."""
+        """Run a command of the engine. Its failure is an answer, not an error.
+
+        `console` is the level of what it says about its work, which is part of the output.
+        """
         words = [f"--config={config}"]
         if stanza:
             words.append(f"--stanza={stanza}")
-        words += ["--log-level-console=off", "--log-level-stderr=warn", *options, command]
+        words += [f"--log-level-console={console}", "--log-level-stderr=warn", *options, command]
         words += arguments
         return await self._call(words, secrets_in(config), timeout_s or self._timeout_s)
 

@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abops.backup.model import Keeping, SetFacts
-from abops.backup.retain import Plan, chains_of, full_of, plan
+from abops.backup.retain import (
+    Plan,
+    Promise,
+    Removal,
+    by_age,
+    chains_of,
+    full_of,
+    log_needed,
+    plan,
+    promise,
+    removal,
+)
 from support.sets import a_chain, a_set, label_of
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -184,3 +195,82 @@ def test_a_longer_retention_and_a_later_hold_remove_nothing_more(
     assert set(plan(sets, verified, held, longer, NOW).expired) <= found
     everything = {one.label: "lock" for one in sets}
     assert () == plan(sets, verified, everything, policy, NOW).expired
+
+
+def removed(sets: list[SetFacts], held: dict[str, str], policy: Keeping) -> Removal:
+    found = plan(sets, {one.label for one in sets}, held, policy, NOW)
+    return removal(sets, found, held, policy, NOW)
+
+
+def test_by_age_alone_the_engine_decides_alike() -> None:
+    assert Removal("age") == removed([a_full(45), a_full(38), a_full(24)], {}, Keeping())
+    assert Removal("age") == removed([a_full(38), a_full(24)], {}, Keeping())
+    assert Removal("nothing") == removed([], {}, Keeping())
+
+
+def test_what_a_rule_keeps_makes_the_engine_be_told_set_by_set_with_the_promised_log() -> None:
+    named = a_set(a_full(200).label, keep="before 2.0")
+    old, covering, young = a_full(45), a_full(38), a_full(24)
+    sets = [named, old, covering, young]
+    assert Removal("set", (old.label,), 2) == removed(sets, {}, Keeping())
+    found = plan(sets, {one.label for one in sets}, {}, Keeping(), NOW)
+    needed = log_needed(sets, found, removal(sets, found, {}, Keeping(), NOW))
+    assert (named.wal_start, named.wal_stop) in needed
+    assert (covering.wal_start, "F" * 24) in needed
+    assert not any(first <= old.wal_start <= last for first, last in needed)
+
+
+def test_who_restores_from_a_set_needs_the_log_after_it_too() -> None:
+    held, old, covering, young = a_full(200), a_full(45), a_full(38), a_full(24)
+    sets = [held, old, covering, young]
+    how = removed(sets, {held.label: "restore"}, Keeping())
+    assert Removal("set", (old.label,), 3) == how
+    found = plan(sets, {one.label for one in sets}, {held.label: "restore"}, Keeping(), NOW)
+    assert (held.wal_start, "F" * 24) in log_needed(sets, found, how)
+
+
+@given(repositories(), policies)
+def test_our_rules_only_ever_keep_more_than_age_does(
+    repository: tuple[list[SetFacts], set[str], dict[str, str]], policy: Keeping
+) -> None:
+    sets, verified, held = repository
+    found = plan(sets, verified, held, policy, NOW)
+    assert set(found.expired) <= set(by_age(sets, policy, NOW).expired)
+    how = removal(sets, found, held, policy, NOW)
+    if how.by == "nothing":
+        assert not found.expired
+        return
+    # what stays can be made consistent, and what is promised can be reached
+    needed = log_needed(sets, found, how)
+    for one in sets:
+        whole = one.label in found.kept and full_of(one.label) in {s.label for s in sets}
+        assert not whole or any(first <= one.wal_start <= last for first, last in needed)
+    assert found.oldest_needed is not None
+    assert max(needed) >= min(
+        (one.wal_start, "F" * 24) for one in sets if one.started >= found.oldest_needed
+    )
+
+
+def test_the_promise_counts_what_is_gone_and_what_is_overdue() -> None:
+    covering, young, lost = a_full(38), a_full(24), a_full(31 - 5)
+    labels = {covering.label, young.label}
+    found = promise([covering, young], [lost], labels, {}, Keeping(), NOW)
+    assert Promise(covering.stopped, (lost.label,)) == found
+    assert 1 == found.violations
+    # three days late, for the newer one was not verified
+    older, newer = a_full(60), a_full(33)
+    found = promise([older, newer], [], {older.label}, {}, Keeping(), NOW)
+    assert Promise(older.stopped, (), (older.label,)) == found
+    # it may go since a few hours: nobody had the time yet
+    assert 0 == promise([a_full(60), a_full(30.2)], [], labels, {}, Keeping(), NOW).violations
+    # what was lost and would be gone by now breaks no promise
+    assert 0 == promise([covering], [a_full(70)], labels, {}, Keeping(), NOW).violations
+
+
+def test_behind_a_hole_in_the_log_only_what_comes_after_it_is_reached() -> None:
+    covering, young = a_full(38), a_full(24)
+    labels = {covering.label, young.label}
+    hole = f"00000001{covering.wal_start[8:16]}{int(covering.wal_start[16:], 16) + 1:08X}"
+    found = promise([covering, young], [], labels, {}, Keeping(), NOW, hole)
+    assert young.stopped == found.oldest_recoverable
+    assert None is promise([covering], [], set(), {}, Keeping(), NOW).oldest_recoverable

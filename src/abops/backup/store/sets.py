@@ -40,6 +40,19 @@ def note_sets(
     return tuple(sorted(gone - set(expired)))
 
 
+def note_expiring(
+    connection: Connection, destination: str, generation: str, labels: Iterable[str]
+) -> None:
+    """Note that sets are about to be removed: should nobody see the end of it, they are not lost.
+
+    The next time that the destination tells them they are stored again.
+    """
+    here = and_(backup.c.destination == destination, backup.c.generation == generation)
+    going = and_(here, backup.c.label.in_(tuple(labels)))
+    state: SetState = "expired"
+    connection.execute(update(backup).where(going).values(state=state))
+
+
 def sets(
     connection: Connection,
     destination: str | None = None,

@@ -9,6 +9,8 @@ COMMANDS = {
     "config": "Configuration and secrets, sealed in every destination: save, compare, bring back.",
     "doctor": "Whether all that backups need is there: versions, settings, clocks, space.",
     "verify": "Whether what was kept can be restored: objects, log, copies.",
+    "retain": "Remove what the policy lets go; --dry-run shows what stays and why.",
+    "expire": "The same as retain, by the engine's word.",
     "list": "Which backups there are, and what of each.",
     "run": "Make a backup in each destination now.",
     "schedule": "Make, verify, rehearse and save by the timetable; once, or until stopped.",

@@ -1,0 +1,111 @@
+"""A protected database whose days pass as a test tells them: its clock, the engine's and ours.
+
+Object stores of S3 refuse a signature of another day; the Azure store of the tests does not look.
+The days only go on: certificates are not valid yesterday.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from abops.stack.tools import find_tool
+from support.azure import AzureServer
+from support.backup import Protected, protect, run_as_owner
+from support.servers import wait_until
+
+
+@dataclass
+class Later:
+    """The database, and how many days after today it is there."""
+
+    protected: Protected
+    days: float = 0.0
+
+    @property
+    def file(self) -> Path:
+        """What the database's processes read their offset from."""
+        return self.protected.database.folder / "offset"
+
+    @cached_property
+    def library(self) -> str:
+        words = [str(find_tool("faketime")), "-f", "+0", "printenv", "LD_PRELOAD"]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+    def start(self) -> None:
+        """Start the database again, with a clock that can be moved."""
+        database = self.protected.database
+        database.stop()
+        self.go(self.days)
+        database.environment |= {
+            "LD_PRELOAD": self.library,
+            "FAKETIME_TIMESTAMP_FILE": str(self.file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        database.start()
+
+    def go(self, days: float) -> None:
+        """Make it so many days after today."""
+        self.days = days
+        self.file.write_text(f"+{days * 86_400:.0f}s\n")
+        self.file.chmod(0o644)
+
+    def abops(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run `abops backup ...` on that day."""
+        return self.protected.abops(*words, env=self.seen)
+
+    @property
+    def seen(self) -> Mapping[str, str]:
+        """What a command sees besides."""
+        offset = f"+{self.days * 86_400:.0f}s"
+        return {"LD_PRELOAD": self.library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def told(self, *words: str | Path) -> list[dict[str, Any]]:
+        """Run a command that must succeed; return its rows."""
+        done = self.abops(*words, "--output", "json")
+        assert 0 == done.returncode, done.stdout + done.stderr
+        return list(json.loads(done.stdout))
+
+    def make(self, kind: str) -> str:
+        """Make a set and log after it; return its label."""
+        (made,) = self.told("run", "--type", kind)
+        for _ in range(2):
+            self.end_segment()
+        return str(made["label"])
+
+    def end_segment(self) -> str:
+        """End a segment; return its name when it is in the store."""
+        database = self.protected.database
+        database.sql("SELECT pg_logical_emit_message(false, 'test', 'x')")
+        name = database.sql("SELECT pg_walfile_name(pg_switch_wal())")
+        wait_until(lambda: self.protected.archived() >= name[8:], what=f"{name} archived")
+        return name
+
+    def labels(self) -> list[str]:
+        """Return the sets that the store tells of."""
+        return [one["label"] for one in self.told("list")]
+
+    def segments(self) -> list[str]:
+        """Return the names of the segments that the store lists."""
+        config = self.protected.config("azure")
+        words = [str(self.protected.site.engine), f"--config={config}"]
+        words += ["--recurse", "--output=json", "repo-ls", "archive/main"]
+        listed = json.loads(run_as_owner(*words))
+        names = (path.rpartition("/")[2].partition("-")[0] for path in listed)
+        return sorted(name for name in names if re.fullmatch(r"[0-9A-F]{24}", name))
+
+
+@contextmanager
+def later(azure: AzureServer) -> Iterator[Later]:
+    """Protect a database in the Azure store, its log by the engine itself."""
+    with protect({}, beside={"azure": azure}, archive_timeout="0") as protected:
+        protected.archive_directly("azure")
+        one = Later(protected)
+        one.start()
+        yield one
