@@ -109,6 +109,16 @@ def test_a_set_that_is_told_but_not_verified_is_broken() -> None:
     assert {INCR} == set(found.broken)
 
 
+def test_an_engine_that_does_not_see_blocks_accuses_nobody_of_missing_files() -> None:
+    missing = FLIPPED.replace("missing: 0, checksum invalid: 1", "missing: 1, checksum invalid: 0")
+    assert missing != FLIPPED
+    found = judge(a_look(spoken=read_verify(missing, sees_blocks=False)))
+    assert (["unsaid"], ["warning"]) == (codes(found), [one.severity for one in found.findings])
+    assert (True, {}, 0) == (found.passed, found.broken, found.invalid_objects)
+    assert {FULL, INCR} == set(judge(a_look(spoken=read_verify(missing))).broken)
+    assert {FULL, INCR} == set(judge(a_look(spoken=read_verify(FLIPPED, sees_blocks=False))).broken)
+
+
 def test_a_verification_that_says_nothing_is_no_success() -> None:
     found = judge(a_look(spoken=read_verify("")))
     assert not found.passed

@@ -80,7 +80,8 @@ class Repository(msgspec.Struct, frozen=True):
         )
         if answer.code != 0:
             raise explain(self.place, "verify", answer)
-        return read_verify(answer.output)
+        can = await self.engine.capabilities()
+        return read_verify(answer.output, sees_blocks=can.verify_trusted)
 
     async def texts(self, paths: Iterable[str]) -> dict[str, str | None]:
         """Return files decrypted; None for one that cannot be read."""

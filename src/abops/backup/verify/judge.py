@@ -51,6 +51,10 @@ def _said_of_sets(seen: Seen) -> Iterator[Finding]:
         if said is None:
             message = f"{one.label} was not verified: its files are not there"
             yield _finding(seen, "unsaid", message, label=one.label, objects=1)
+        elif said.tally.missing and not seen.spoken.knows(said.tally):
+            unseen = f"{said.tally.missing} files that may be kept in blocks"
+            message = f"{one.label}: this engine does not find {unseen}: a drill tells"
+            yield _finding(seen, "unsaid", message, severity="warning", subject=one.label)
         elif not said.valid:
             tally = f": {said.tally.words}" if said.tally.wrong else ""
             message = f"{one.label} is {said.status}{tally}"
