@@ -1,6 +1,6 @@
 """What a WAL segment costs PostgreSQL with three encrypted destinations, one of them dead.
 
-Run: python benchmarks/backup/archiver/run.py [--small] [--output json]
+Run: python benchmarks/backup/archiver/run.py [--small] [--runs 3] [--output json]
 
 Time is that of the program in archive_command, from its start to its end, one segment after the
 other, as PostgreSQL calls it. Beside it pgBackRest's own mode of several repositories, in the same
@@ -12,47 +12,26 @@ nothing.
 
 import argparse
 import json
-import math
-import re
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from abops.stack.programs import postgres_prefix  # noqa: E402 - as above
-from support import backup  # noqa: E402 - found by the line above
-from support.backup import (  # noqa: E402 - as above
-    Protected,
-    give_to_owner,
-    protect,
-    start_regions,
-)
-from support.wal import Archiver, archiving, sha1  # noqa: E402 - as above
+from rig import destinations, machine, several_repositories
+
+# isort: split
+from judging import Row, over_runs, row, told
+
+from abops.stack.programs import postgres_prefix
+from support.backup import Protected
+from support.wal import Archiver, archiving, sha1
 
 NAMES = ("eu", "us", "ap")
 DEAD = "us"
 GOAL_MS, GOAL_ALONE_MS, GOAL_DRAIN_S = 500, 60, 30
-Row = dict[str, object]
-
-
-@contextmanager
-def three_destinations(folder: Path) -> Iterator[Protected]:
-    """Protect a database in three regions: the inventory's Azure becomes one that speaks S3."""
-    text = (ROOT / "platform.yaml").read_text()
-    third = "{type: s3, bucket: b, endpoint: h, region: ap, credentials: backup-ap}"
-    (folder / "platform.yaml").write_text(re.sub(r"(?m)^    azure: .*$", f"    ap: {third}", text))
-    # Commands read the inventory of the folder they are called in.
-    backup.ROOT = folder
-    with start_regions(folder / "regions", *NAMES) as regions, protect(regions) as protected:
-        yield protected
 
 
 def ours(archiver: Archiver, names: Sequence[str]) -> list[float]:
@@ -75,7 +54,7 @@ def timed(call: Callable[[], None]) -> float:
 
 def native(protected: Protected, names: Sequence[str], limit_s: float) -> list[float]:
     """Push segments by the engine's mode of several repositories; none takes longer than asked."""
-    config = several_repositories(protected)
+    config = several_repositories(protected, NAMES)
     base = [*postgres_prefix(), str(protected.site.engine), f"--config={config}"]
     base += [f"--stanza={protected.site.stanza}", "--log-level-console=off", "archive-push"]
     times = []
@@ -95,35 +74,6 @@ def native(protected: Protected, names: Sequence[str], limit_s: float) -> list[f
     return times
 
 
-def several_repositories(protected: Protected) -> Path:
-    """Write one configuration with all destinations, as pgBackRest itself would have it."""
-    first, *others = (protected.config(name).read_text() for name in NAMES)
-    head, _, cluster = first.partition(f"[{protected.site.stanza}]")
-    for number, text in enumerate(others, 2):
-        options = re.findall(r"(?m)^repo1-.*$", text)
-        head += "".join(re.sub("^repo1", f"repo{number}", one) + "\n" for one in options)
-    path = protected.home.folder / "several.conf"
-    path.write_text(f"{head}[{protected.site.stanza}]{cluster}")
-    path.chmod(0o600)
-    give_to_owner(path)
-    return path
-
-
-def row(what: str, times: Sequence[float], goal: str = "", **more: object) -> Row:
-    """Return a line of the table."""
-    ordered = sorted(times)
-    p95 = ordered[math.ceil(len(ordered) * 0.95) - 1]
-    return {
-        "what": what,
-        "segments": len(times),
-        "median_ms": round(statistics.median(times), 1),
-        "p95_ms": round(p95, 1),
-        "max_ms": round(max(times), 1),
-        "goal": goal,
-        **more,
-    }
-
-
 def back_again(archiver: Archiver, destination: str, names: Sequence[str], what: str) -> Row:
     """Have everything owed paid; compare what is there with what PostgreSQL had."""
     began = time.monotonic()
@@ -131,13 +81,15 @@ def back_again(archiver: Archiver, destination: str, names: Sequence[str], what:
     seconds = time.monotonic() - began
     kept = archiver.kept(destination)
     whole = sum(kept.get(name) == [sha1(archiver.side / name)] for name in names)
-    result = f"{seconds:.1f} s, {whole} of {len(names)} equal, exit code {done.returncode}"
-    return row(what, [seconds * 1000], f"{GOAL_DRAIN_S} s for 100", result=result)
+    if done.returncode:
+        raise SystemExit(f"what is owed is not paid: {done.stderr}")
+    goal = GOAL_DRAIN_S * 1000 * len(names) / 100
+    return row(what, [seconds * 1000], goal, owed=len(names), equal=whole)
 
 
 def measure(protected: Protected, count: int, limit_s: float) -> list[Row]:
     """Run everything; segments are made beforehand and archived by nobody else."""
-    region, rows, goal = protected.regions[DEAD], [], f"p95 < {GOAL_MS} ms"
+    region, rows, goal = protected.regions[DEAD], [], GOAL_MS
     with archiving(protected, "--metrics-port", "0") as archiver:
         rows.append(row("ours, all alive", ours(archiver, archiver.keep_segments(count)), goal))
         rows.append(
@@ -162,8 +114,7 @@ def measure(protected: Protected, count: int, limit_s: float) -> list[Row]:
 def stalled(what: str, protected: Protected, archiver: Archiver, limit_s: float) -> Row:
     """Push one segment natively while a region is dead."""
     times = native(protected, archiver.keep_segments(1), limit_s)
-    ended = times[0] < limit_s * 1000
-    return row(what, times, result="" if ended else f"no answer within {limit_s:g} s")
+    return row(what, times, unanswered=int(times[0] >= limit_s * 1000))
 
 
 def alone(protected: Protected, count: int) -> Row:
@@ -173,32 +124,30 @@ def alone(protected: Protected, count: int) -> Row:
     protected.home.site.write_text(json.dumps(site))
     with archiving(protected, "--metrics-port", "0") as archiver:
         times = ours(archiver, archiver.keep_segments(count))
-    return row("ours, program and archiver alone", times, f"p95 <= {GOAL_ALONE_MS} ms")
+    return row("ours, program and archiver alone", times, GOAL_ALONE_MS)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="20 segments, 20 s of patience")
+    parser.add_argument("--runs", type=int, default=3, help="Median of so many.")
     parser.add_argument("--output", choices=["table", "json"], default="table")
     options = parser.parse_args()
     count, limit_s = (20, 20.0) if options.small else (100, 130.0)
-    folder = Path(tempfile.mkdtemp(prefix="abops-bench-"))
-    folder.chmod(0o755)
-    try:
-        (folder / "regions").mkdir()
-        with three_destinations(folder) as protected:
-            rows = measure(protected, count, limit_s)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    runs, states = [], [machine()]
+    for _ in range(options.runs):
+        with destinations(*NAMES) as protected:
+            runs.append(measure(protected, count, limit_s))
+        states.append(machine())
+    rows = over_runs(runs)
     if options.output == "json":
-        print(json.dumps(rows, indent=2))
-        return
-    for one in rows:
-        told = one.get("result") or (
-            f"median {one['median_ms']} p95 {one['p95_ms']} max {one['max_ms']} ms"
-        )
-        print(f"{one['what']:<34}{one['segments']:>4}  {told}  {one['goal']}")
+        print(json.dumps({"machine": states, "rows": rows}, indent=2))
+    else:
+        for one in rows:
+            print(f"{one['what']:<34}{one['segments']:>4}  {told(one)}")
+        print(json.dumps(states))
+    sys.exit(any(one.get("met") is False for one in rows))
 
 
 if __name__ == "__main__":
