@@ -1,0 +1,105 @@
+"""What a rehearsal showed, as values: each line with its time, what it cost, what was compared."""
+
+from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from abops.backup.drill.checks import Checked
+from abops.backup.drill.evidence import Evidence
+
+Outcome = Literal["met", "failed", "not run"]
+MARKS: Final[dict[Outcome, str]] = {"met": "✓ met", "failed": "● failed", "not run": "○ not run"}
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One line of the playbook, or what a supervisor did meanwhile."""
+
+    line: str
+    seconds: float
+    code: int = 0
+    counts: bool = True
+    """It is part of the time until the database serves again."""
+    told: str = ""
+    """Its last words, when it failed."""
+
+
+class Rehearsed(Struct, frozen=True, kw_only=True):
+    """One scenario."""
+
+    number: int
+    title: str
+    outcome: Outcome
+    reason: str = ""
+    started: float = 0.0
+    ended: float = 0.0
+    rto_s: float | None = None
+    rto_target_s: float | None = None
+    rpo_s: float | None = None
+    rpo_target_s: float | None = None
+    steps: tuple[Step, ...] = ()
+    checks: tuple[Checked, ...] = ()
+    tables: int = 0
+    rows: int = 0
+    bytes: int = 0
+    """Of the database."""
+    drills: tuple[Evidence, ...] = ()
+    """Of scenario 5: each destination, latest and a moment."""
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """On what it was measured: figures mean nothing without it."""
+
+    cpus: int
+    load_before: float
+    load_after: float
+    engine: str
+    postgres: str
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """Everything that was rehearsed in one go."""
+
+    id: str
+    started: float
+    ended: float
+    scenarios: tuple[Rehearsed, ...]
+    machine: Machine
+
+    @property
+    def met(self) -> int:
+        """Return how many are met."""
+        return sum(one.outcome == "met" for one in self.scenarios)
+
+    @property
+    def unmet(self) -> tuple[Rehearsed, ...]:
+        """Return those that failed or were not run: neither is met."""
+        return tuple(one for one in self.scenarios if one.outcome != "met")
+
+
+def judged(one: Rehearsed) -> Rehearsed:
+    """Return it with its outcome, from its steps, its checks and its targets."""
+    wrong = [
+        f"`{step.line}` ended with {step.code}: {step.told}" for step in one.steps if step.code
+    ]
+    wrong += [
+        f"not true: {check.claim} ({check.detail})"
+        for check in one.checks
+        if check.outcome == "failed"
+    ]
+    wrong += over(one)
+    return replace(one, outcome="failed" if wrong else "met", reason="; ".join(wrong))
+
+
+def over(one: Rehearsed) -> list[str]:
+    """Say which target was missed."""
+    missed = []
+    for name, took, most in (
+        ("RTO", one.rto_s, one.rto_target_s),
+        ("RPO", one.rpo_s, one.rpo_target_s),
+    ):
+        if most is not None and took is None:
+            missed.append(f"{name} is not known")
+        elif most is not None and took is not None and took > most:
+            missed.append(f"{name} {took:.1f} s is over {most:.0f} s")
+    return missed
