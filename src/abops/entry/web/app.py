@@ -48,6 +48,7 @@ from abops.entry.web.people_api import STATUS as PEOPLE_STATUS
 from abops.entry.web.people_api import people_router
 from abops.entry.web.quiet_pages import quiet_router
 from abops.entry.web.reports_api import reports_router
+from abops.entry.web.routing_pages import routing_router
 from abops.entry.web.runbooks import RunbookMissingError, Runbooks
 from abops.entry.web.statistics import statistics_router
 from abops.entry.web.storms import storms_router
@@ -132,6 +133,7 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         console_router(service, pages, Runbooks(runbooks)),
         observe(pages, sources or Sources()),
         oncall_router(service, pages, access, Chats(allow_unlinked, bool(proxies))),
+        routing_router(service, pages),
         storms_router(service, pages),
         quiet_router(service, pages, access),
         statistics_router(service, pages),
