@@ -11,14 +11,15 @@ _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 
 
 def _weekly(text: str) -> str:
-    day, _, _ = text.partition(" ")
-    if day not in WEEKDAYS:
+    day, _, clock = text.partition(" ")
+    if clock and day not in WEEKDAYS:
         raise ValueError(f"{day!r} is no day; write one of {', '.join(WEEKDAYS)}")
     return text
 
 
-Weekly = Annotated[str, Field(pattern=rf"^\w+ {_CLOCK}$"), AfterValidator(_weekly)]
-Daily = Annotated[str, Field(pattern=rf"^{_CLOCK}$")]
+_EVERY = r"[1-9]\d*[smhd]"
+Weekly = Annotated[str, Field(pattern=rf"^(\w+ {_CLOCK}|{_EVERY})$"), AfterValidator(_weekly)]
+Daily = Annotated[str, Field(pattern=rf"^({_CLOCK}|{_EVERY})$")]
 
 
 class ObjectLock(Model):
@@ -112,7 +113,7 @@ class Wal(Model):
 
 
 class Schedule(Model):
-    """When what is done; a run that was missed starts as soon as it can."""
+    """When what is done, at a time or every so often (`6h`); what was missed starts when it can."""
 
     full: Weekly = "sun 01:00"
     incr: Daily = "01:00"

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abops.backup.model import SetFacts, Timetable
-from abops.backup.schedule.agenda import RETRY_AFTER_S, agenda, due, missed
+from abops.backup.schedule.agenda import agenda, due, missed
 from abops.backup.schedule.need import automatic, needed
-from abops.backup.schedule.place import Due, Place, run_id
+from abops.backup.schedule.place import Copying, Due, Place, run_id
 from abops.backup.schedule.times import last_slot, slots_between
 from abops.backup.store.records import Run, RunState
 from support.sets import a_chain, a_set, label_of
@@ -157,7 +157,7 @@ def of_backups(runs: tuple[Due, ...]) -> tuple[Due, ...]:
     return tuple(run for run in runs if run.kind in {"full", "incr"})
 
 
-@pytest.mark.parametrize(("attempt", "pause_s"), [*enumerate(RETRY_AFTER_S, start=1)])
+@pytest.mark.parametrize(("attempt", "pause_s"), [*enumerate(POLICY.retry_after_s, start=1)])
 def test_a_failed_run_is_tried_again_after_its_pause(attempt: int, pause_s: float) -> None:
     place, run = failures(attempt)
     early = NOON + timedelta(seconds=pause_s - 1)
@@ -315,3 +315,22 @@ def with_one_more(place: Place, run: Due, now: datetime) -> Place:
     else:
         made = an_incr(fulls[-1], now, run=run.id, prior=place.sets[-1].label)
     return msgspec.structs.replace(place, sets=(*place.sets, made))
+
+
+def test_what_comes_at_an_interval_comes_at_its_multiples() -> None:
+    assert datetime(2026, 11, 23, 12, 0, tzinfo=UTC) == last_slot("6h", "Europe/Kyiv", NOON)
+    later = NOON + timedelta(hours=5, minutes=59)
+    assert datetime(2026, 11, 23, 12, 0, tzinfo=UTC) == last_slot("6h", "UTC", later)
+    slots = list(slots_between("6h", "UTC", NOON - timedelta(hours=12), NOON))
+    assert [6, 12] == [slot.hour for slot in slots]
+
+
+def test_a_mirror_is_brought_up_to_date_after_its_source_was_found_whole() -> None:
+    def kinds(**known: float) -> list[str]:
+        found = agenda(NOON, [], [], POLICY, [Copying(name="vault", source="eu", **known)])
+        return [one.kind for one in found.due]
+
+    assert ["config"] == kinds()
+    assert ["config", "mirror"] == kinds(verified=10.0)
+    assert ["config", "mirror"] == kinds(verified=10.0, copied=9.0)
+    assert ["config"] == kinds(verified=10.0, copied=11.0)

@@ -11,12 +11,10 @@ from typing import Final
 
 from abops.backup.model import Timetable
 from abops.backup.schedule.need import needed
-from abops.backup.schedule.place import Agenda, Due, Place, Waiting
-from abops.backup.schedule.times import last_slot, slots_between
+from abops.backup.schedule.place import Agenda, Copying, Due, Place, Waiting
+from abops.backup.schedule.times import last_slot, slot_number, slots_between
 from abops.backup.store.records import Run
 
-RETRY_AFTER_S: Final = (60.0, 300.0, 1_500.0)
-"""A run that failed is tried again after these; then it waits for its next time."""
 OWED_LIMIT: Final = 4
 """With more segments on their way, the engine would wait for them in vain (its code 82)."""
 BACKUPS: Final = frozenset({"full", "incr"})
@@ -33,19 +31,24 @@ def due(
 
 
 def agenda(
-    now: datetime, places: Sequence[Place], runs: Iterable[Run], policy: Timetable
+    now: datetime,
+    places: Sequence[Place],
+    runs: Iterable[Run],
+    policy: Timetable,
+    mirrors: Sequence[Copying] = (),
 ) -> Agenda:
     """Return what is to be done now, backups first, and what has to wait."""
     known = {run.id: run for run in runs}
     backups = [needed(now, place, policy) for place in places]
-    wanted = [run for run in backups if run is not None] + _chores(now, places, policy)
+    wanted = [run for run in backups if run is not None]
+    wanted += [*_chores(now, places, policy), *_copies(mirrors)]
     ready: list[Due] = []
     waiting: list[Waiting] = []
     for run in wanted:
         found = known.get(run.id)
-        if found is not None and not _may_be_tried(found):
+        if found is not None and not may_be_tried(found, policy):
             continue
-        because = _obstacle(run, places, known.values()) or _pause(found, now)
+        because = _obstacle(run, places, known.values()) or _pause(found, now, policy)
         if because:
             waiting.append(Waiting(run, because))
         else:
@@ -82,9 +85,9 @@ def _chores(now: datetime, places: Sequence[Place], policy: Timetable) -> list[D
         if any(one.started < looked for one in place.sets)
     ]
     night = last_slot(policy.drill, policy.tz, now)
-    turn = places[night.toordinal() % len(places)] if places else None
+    turn = places[slot_number(policy.drill, night) % len(places)] if places else None
     if turn is not None and any(one.stopped < night.timestamp() for one in turn.sets):
-        said = "its turn of this night"
+        said = f"its turn of {policy.drill}"
         wanted.append(
             Due(destination=turn.name, kind="drill", planned=night.timestamp(), reason=said)
         )
@@ -94,18 +97,32 @@ def _chores(now: datetime, places: Sequence[Place], policy: Timetable) -> list[D
     return [*wanted, saved]
 
 
-def _may_be_tried(found: Run) -> bool:
+def _copies(mirrors: Sequence[Copying]) -> list[Due]:
+    """Return a run for each mirror whose source was found whole since it was copied."""
+    return [
+        Due(
+            destination=one.name,
+            kind="mirror",
+            planned=one.verified,
+            reason=f"{one.source} was verified",
+        )
+        for one in mirrors
+        if one.verified is not None and (one.copied is None or one.copied < one.verified)
+    ]
+
+
+def may_be_tried(found: Run, policy: Timetable) -> bool:
     """Tell whether a run that was begun is neither under way nor over."""
     if found.state not in {"failed", "interrupted"}:
         return False
-    return found.attempt <= len(RETRY_AFTER_S)
+    return found.attempt <= len(policy.retry_after_s)
 
 
-def _pause(found: Run | None, now: datetime) -> str:
+def _pause(found: Run | None, now: datetime, policy: Timetable) -> str:
     """Return how long the next attempt has to wait, empty when its time has come."""
     if found is None or found.state == "interrupted":
         return ""
-    next_at = (found.ended or found.started) + RETRY_AFTER_S[found.attempt - 1]
+    next_at = (found.ended or found.started) + policy.retry_after_s[found.attempt - 1]
     left = next_at - now.timestamp()
     return f"attempt {found.attempt + 1} is in {left:.0f} s" if left > 0 else ""
 

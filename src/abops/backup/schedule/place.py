@@ -23,12 +23,23 @@ class Place(Struct, frozen=True, kw_only=True):
     """Segments of log that are on their way to it."""
 
 
+class Copying(Struct, frozen=True, kw_only=True):
+    """What is known of a mirror."""
+
+    name: str
+    source: str
+    verified: float | None = None
+    """When its source was last found whole."""
+    copied: float | None = None
+    """When the last run began that brought it up to date."""
+
+
 class Due(Struct, frozen=True, kw_only=True):
     """A run whose time has come."""
 
     destination: str
     kind: str
-    """full, incr, verify, drill, config."""
+    """full, incr, verify, drill, config, mirror."""
     planned: float
     reason: str
     attempt: int = 1

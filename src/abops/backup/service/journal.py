@@ -1,6 +1,6 @@
 """The trace that a run leaves in the catalog: before it begins, and however it ends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +10,7 @@ import msgspec
 from abops.backup.model import Destination
 from abops.backup.schedule.place import run_id
 from abops.backup.store.database import Catalog
-from abops.backup.store.entries import get, of, put
+from abops.backup.store.entries import Condition, get, of, put
 from abops.backup.store.records import Run, RunState, Verdict
 from abops.backup.store.schema import run as run_table
 from abops.backup.store.schema import verdict as verdict_table
@@ -44,17 +44,25 @@ class Journal:
         run = planned or Run(
             id=run_id(place.name, kind, now), destination=place.name, kind=kind, planned=now
         )
-        because = run.reason or reason
-        entry = Entry(
-            msgspec.structs.replace(
-                run, kind=kind, reason=because, state="running", started=now, ended=None
-            )
-        )
+        with self.carry(
+            msgspec.structs.replace(run, kind=kind, reason=run.reason or reason)
+        ) as entry:
+            yield entry
+
+    @contextmanager
+    def carry(self, run: Run) -> Iterator[Entry]:
+        """Note a planned run while the block makes it, as `run` does."""
+        now = self._clock.now().timestamp()
+        entry = Entry(msgspec.structs.replace(run, state="running", started=now, ended=None))
         self._put(entry.run)
         try:
             yield entry
         except OpsError as error:
             self._end(entry, "failed", str(error))
+            raise
+        except Exception as error:
+            # A defect of ours is a failed run as well, and waits like one.
+            self._end(entry, "failed", f"unexpected: {type(error).__name__}")
             raise
         except BaseException:
             self._end(entry, "interrupted", "it was ended from outside")
@@ -63,14 +71,16 @@ class Journal:
 
     def close_cut_off(self, place: Destination) -> None:
         """Note the end of backups whose process is gone; for who holds the destination's lock."""
+        self._close(run_table.c.destination == place.name, run_table.c.kind.in_(BACKUPS))
+
+    def close_others(self, holder: str) -> None:
+        """Note the end of what is no backup and was begun by schedulers before `holder`'s lead."""
+        others = run_table.c.holder.not_in(["", holder])
+        self._close(run_table.c.kind.not_in(BACKUPS), others)
+
+    def _close(self, *where: Condition) -> None:
         with self._catalog.write() as connection:
-            left = get(
-                connection,
-                Run,
-                run_table.c.destination == place.name,
-                run_table.c.kind.in_(BACKUPS),
-                run_table.c.state == "running",
-            )
+            left = get(connection, Run, run_table.c.state == "running", *where)
             now = self._clock.now().timestamp()
             gone = [
                 msgspec.structs.replace(
@@ -79,6 +89,17 @@ class Journal:
                 for one in left
             ]
             put(connection, *gone)
+
+    def note_missed(self, runs: Iterable[Run]) -> None:
+        """Note runs that nobody began."""
+        with self._catalog.write() as connection:
+            put(connection, *runs)
+
+    def runs(self, since: float) -> tuple[Run, ...]:
+        """Return the runs that were planned since then, and all that are under way."""
+        lately = (run_table.c.planned >= since) | (run_table.c.state == "running")
+        with self._catalog.read() as connection:
+            return get(connection, Run, lately)
 
     def broken(self, place: Destination) -> dict[str, float]:
         """Return the sets that the last check found broken, and when it did."""

@@ -4,7 +4,7 @@ A record's fields are its table's columns, so there is nothing to translate.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, select
@@ -14,6 +14,7 @@ from abops.backup.model import Destination
 from abops.backup.store import records, schema
 
 _R = TypeVar("_R", bound=msgspec.Struct)
+Condition: TypeAlias = ColumnElement[bool]
 
 TABLES: Final[dict[type[msgspec.Struct], Table]] = {
     records.Run: schema.run,
@@ -37,7 +38,7 @@ def put(connection: Connection, *found: msgspec.Struct) -> None:
 def get(
     connection: Connection,
     kind: type[_R],
-    *where: ColumnElement[bool],
+    *where: Condition,
     newest: str = "",
     limit: int | None = None,
 ) -> tuple[_R, ...]:
@@ -53,13 +54,13 @@ def get(
     return tuple(msgspec.convert({n: row[n] for n in names}, kind, strict=False) for row in rows)
 
 
-def of(kind: type[msgspec.Struct], place: Destination) -> tuple[ColumnElement[bool], ...]:
+def of(kind: type[msgspec.Struct], place: Destination) -> tuple[Condition, ...]:
     """Return the conditions that a record is about a destination's present key generation."""
     table = TABLES[kind]
     return (table.c.destination == place.name, table.c.generation == place.generation)
 
 
-def drop(connection: Connection, kind: type[msgspec.Struct], *where: ColumnElement[bool]) -> int:
+def drop(connection: Connection, kind: type[msgspec.Struct], *where: Condition) -> int:
     """Remove the records that meet every condition; return how many there were."""
     return connection.execute(delete(TABLES[kind]).where(*where)).rowcount
 

@@ -1,0 +1,1 @@
+"""The schedule as a process: who leads, what is known, what is carried out, what is published."""
