@@ -6,7 +6,9 @@ The days only go on: certificates are not valid yesterday.
 
 import json
 import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
+from abops.backup.model import Keeping
+from abops.backup.postgres.site import save_site
 from abops.stack.tools import find_tool
 from support.azure import AzureServer
-from support.backup import Protected, protect, run_as_owner
+from support.backup import Protected, give_to_owner, protect, run_as_owner
 from support.servers import wait_until
 
 
@@ -86,6 +92,22 @@ class Later:
         name = database.sql("SELECT pg_walfile_name(pg_switch_wal())")
         wait_until(lambda: self.protected.archived() >= name[8:], what=f"{name} archived")
         return name
+
+    def policy(self, **rules: int) -> None:
+        """Keep by other rules from now on."""
+        home = self.protected.home
+        save_site(home, replace(self.protected.site, retention=Keeping(**rules)))
+        give_to_owner(home.site)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """Give a folder that the database's owner may write into."""
+        folder = Path(tempfile.mkdtemp(prefix="abops-new-"))
+        give_to_owner(folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def labels(self) -> list[str]:
         """Return the sets that the store tells of."""

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from abops.backup.postgres.credentials import credentials_of
+from abops.clients.objectstore import open_store
 from support.azure import AzureServer
 from support.later import Later, later
 
@@ -41,3 +43,66 @@ def test_at_29_days_nothing_goes_and_at_31_the_older_full_set_and_the_log_before
     world.go(400)
     (last,) = world.told("retain")
     assert ("nothing", [newer]) == (last["outcome"], world.labels())
+
+
+def test_what_is_named_restored_from_or_kept_by_a_rule_stays_and_the_rest_of_its_age_goes(
+    world: Later,
+) -> None:
+    named, restored = world.make("full"), world.make("full")
+    world.go(10)
+    covering = world.make("full")
+    (kept,) = world.told("keep", named, "--name", "before 2.0")
+    assert "before 2.0" == kept["kept_as"]
+    world.go(45)
+    with world.folder() as folder:
+        done = world.abops("restore", "--to-dir", folder / "data", "--set", restored)
+        assert 0 == done.returncode, done.stderr
+    (found,) = world.told("retain")
+    # three sets of which none goes; of the log only what lies before all of them
+    assert [named, restored, covering] == world.labels()
+    reasons = {one["label"]: one["reason"] for one in found["fates"]}
+    assert "kept as 'before 2.0'" == reasons[named]
+    assert reasons[restored].startswith("held: a restore begun")
+    world.go(47)
+    (found,) = world.told("retain")
+    assert [restored] == found["removed"]
+    sets = {one["label"]: one for one in world.told("list")}
+    assert [named, covering] == list(sets)
+    of_named = (sets[named]["wal_start"], sets[named]["wal_stop"])
+    covered_from = sets[covering]["wal_start"]
+    for segment in world.segments():
+        assert of_named[0] <= segment <= of_named[1] or covered_from <= segment
+    (whole,) = world.told("verify")
+    assert ("success", []) == (whole["outcome"], whole["findings"])
+    assert ["-"] == [one["kept_as"] for one in world.told("keep", named, "--drop")]
+    world.policy(days=30, yearly=1)
+    (planned,) = world.told("retain", "--dry-run")
+    assert [] == planned["removed"]
+    world.policy(days=30)
+    (gone,) = world.told("retain")
+    assert [named] == gone["removed"]
+
+
+async def test_nothing_goes_without_backups_without_memory_or_without_one_that_is_whole(
+    world: Later,
+) -> None:
+    (empty,) = world.told("retain")
+    assert ("nothing", "no backup there: nothing to remove") == (empty["outcome"], empty["reason"])
+    older, newer = world.make("full"), world.make("full")
+    world.go(31)
+    for file in world.protected.home.folder.glob("catalog.sqlite*"):
+        file.unlink()
+    (forgotten,) = world.told("retain")
+    assert (
+        "nothing was remembered of it: verified now, removed the next time" == (forgotten["reason"])
+    )
+    assert [older, newer] == world.labels()
+    place = world.protected.destination("azure")
+    store = open_store(place, credentials_of(world.protected.home, place))
+    for label in (older, newer):
+        found = await store.list(f"{place.folder.strip('/')}/backup/main/{label}/bundle")
+        await store.delete([found[0].path])
+    assert 1 == world.abops("verify").returncode
+    (spoiled,) = world.told("retain")
+    assert "no full set here is verified: nothing goes before one is" == spoiled["reason"]
+    assert ("nothing", [older, newer]) == (spoiled["outcome"], world.labels())

@@ -12,6 +12,7 @@ import msgspec
 from abops.backup.model import Home, Site
 from abops.backup.postgres.engine import engine_of
 from abops.backup.postgres.faults import explain
+from abops.backup.restore.claim import claim
 from abops.backup.restore.fetch_log import FILE_NAME, RESTORE_COMMAND, log_script
 from abops.backup.restore.folder import Record, place_of, write_record
 from abops.backup.restore.gather import gather, owed_folders, repositories
@@ -65,6 +66,7 @@ async def bring(
         for one in repositories(home, site)
         if (one.destination.name, one.destination.generation) == (made.source, made.generation)
     )
+    claim(home, made.facts, at)
     made.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made.folder.chmod(0o700)
     answer = await engine_of(home, site).run(

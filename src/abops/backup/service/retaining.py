@@ -31,8 +31,8 @@ from abops.backup.service.look import look
 from abops.backup.service.verifying import Verification, kept_facts
 from abops.backup.store import schema
 from abops.backup.store.database import Catalog
-from abops.backup.store.entries import get
-from abops.backup.store.records import Check, Run
+from abops.backup.store.entries import drop, get
+from abops.backup.store.records import Check, Hold, Run
 from abops.backup.store.sets import note_expiring, note_sets, sets
 from abops.clients.pgbackrest_expiry import Expiry, LogRun, read_expiry
 from abops.kernel.clock import Clock, SystemClock
@@ -193,6 +193,7 @@ class RetentionService:
             raise after.problem
         with self.catalog.write() as connection:
             note_sets(connection, place.name, place.generation, after.sets, expired=gone)
+            drop(connection, Hold, schema.hold.c.until < self._clock.now().timestamp())
         left = {one.label for one in after.sets}
         _same_sets(place, {one.label for one in decision.sets} - left, gone)
         return _told("removed" if done else "nothing", place, decision, _segments(done))

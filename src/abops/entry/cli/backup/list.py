@@ -45,9 +45,13 @@ def command(folder: Path | None, names: tuple[str, ...], output: str) -> None:
                 "stored": in_words(one.facts.repo_size),
                 "wal": f"{one.facts.wal_start}..{one.facts.wal_stop[-8:]}",
                 "told_by": one.source,
-                "note": "page checksums failed" if one.facts.error else "",
+                "note": "page checksums failed" if one.facts.error else _kept(one.facts.keep),
             }
             for one in found
         ],
         output,
     )
+
+
+def _kept(name: str) -> str:
+    return f"kept: {name}" if name else ""
