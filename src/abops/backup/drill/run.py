@@ -83,28 +83,30 @@ def next_destination(names: Sequence[str], history: Sequence[Evidence]) -> str:
     return min(names, key=lambda name: last.get(name, 0.0))
 
 
+def record_of(one: Evidence) -> Drill:
+    """Return what the catalog keeps of a drill."""
+    return Drill(
+        id=one.id,
+        destination=one.destination,
+        generation=one.generation,
+        label=one.label,
+        kind=one.kind,
+        started=one.started,
+        ended=one.ended,
+        outcome=one.outcome,
+        target=one.target,
+        rto_s=one.rto_s,
+        rpo_s=one.rpo_s,
+        phases=one.phases,
+        error=one.error,
+    )
+
+
 def _note(home: Home, one: Evidence) -> None:
     """Put it into the catalog, which the metrics are made of."""
     catalog = Catalog(home.catalog)
     try:
         with catalog.write() as connection:
-            put(
-                connection,
-                Drill(
-                    id=one.id,
-                    destination=one.destination,
-                    generation=one.generation,
-                    label=one.label,
-                    kind=one.kind,
-                    started=one.started,
-                    ended=one.ended,
-                    outcome=one.outcome,
-                    target=one.target,
-                    rto_s=one.rto_s,
-                    rpo_s=one.rpo_s,
-                    phases=one.phases,
-                    error=one.error,
-                ),
-            )
+            put(connection, record_of(one))
     finally:
         catalog.close()

@@ -12,6 +12,7 @@ COMMANDS = {
     "retain": "Remove what the policy lets go; --dry-run shows what stays and why.",
     "expire": "The same as retain, by the engine's word.",
     "keep": "Keep a set by name, whatever the policy; or no longer.",
+    "catalog": "The memory of what was made: have it again from the destinations' own words.",
     "list": "Which backups there are, and what of each.",
     "run": "Make a backup in each destination now.",
     "schedule": "Make, verify, rehearse and save by the timetable; once, or until stopped.",
