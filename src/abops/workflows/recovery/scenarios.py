@@ -133,7 +133,7 @@ async def corruption(scenario: Scenario, setting: Setting, clock: Clock) -> Rehe
     await setting.must("backup", "run", "--type", "full")
     async with signs_of_life(setting, clock):
         setting.change("UPDATE pgbench_accounts SET abalance = aid % 7")
-        expected = setting.fingerprints()
+        expected = await asyncio.to_thread(setting.fingerprints)
         await asyncio.sleep(APART_S)
         good = clock.now()
         await asyncio.sleep(APART_S)
@@ -246,7 +246,7 @@ async def _last_changes(setting: Setting) -> Fingerprints:
     """Change data and have them archived; what is written after that is lost with the machine."""
     setting.change("UPDATE pgbench_accounts SET abalance = aid % 11")
     setting.change("DELETE FROM posts WHERE id % 5 = 0", "analytic_bot")
-    expected = setting.fingerprints()
+    expected = await asyncio.to_thread(setting.fingerprints)
     await setting.archive()
     await asyncio.sleep(UNSENT_S)
     return expected

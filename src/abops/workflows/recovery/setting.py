@@ -240,14 +240,15 @@ class Signs:
     async def write(self) -> None:
         """Write until the database is gone; a cutover or a crash ends it."""
         with suppress(OpsError):
-            await asyncio.to_thread(self._prepare)
             while True:
                 await asyncio.to_thread(self._mark)
                 await asyncio.sleep(SIGN_EVERY_S)
 
-    def _prepare(self) -> None:
+    def begin(self) -> None:
+        """Make the table, and write the first one."""
         with PostgresSession(self._setting.database.address, DATABASE) as session:
             prepare(session)
+        self._mark()
 
     def _mark(self) -> None:
         with PostgresSession(self._setting.database.address, DATABASE) as session:
@@ -259,6 +260,7 @@ class Signs:
 async def signs_of_life(setting: Setting, clock: Clock) -> AsyncIterator[Signs]:
     """Have rows written while the block runs."""
     signs = Signs(setting, clock)
+    await asyncio.to_thread(signs.begin)
     task = asyncio.create_task(signs.write())
     try:
         yield signs
