@@ -31,9 +31,21 @@ Kind = Literal["auto", "full", "incr"]
     help="What to make; auto makes what is needed.",
 )
 @destinations_option("Only to this destination; may be given again.")
+@click.option(
+    "--test", "trial", is_flag=True, help="The whole way on a database and regions thrown away."
+)
 @output_option
-def command(folder: Path | None, kind: Kind, names: tuple[str, ...], output: str) -> None:
-    """Make a backup in each destination, one after the other; a dead one stops no other."""
+def command(
+    *, folder: Path | None, kind: Kind, names: tuple[str, ...], output: str, trial: bool
+) -> None:
+    """Make a backup in each destination, one after the other; a dead one stops no other.
+
+    With --test nothing real is touched: a database and two regions are made, protected, copied,
+    changed, copied again, verified, and thrown away.
+    """
+    if trial:
+        _try(output)
+        return
     from abops.backup.postgres.site import load_site, working
     from abops.backup.service.run import BackupService
 
@@ -53,6 +65,24 @@ def command(folder: Path | None, kind: Kind, names: tuple[str, ...], output: str
         hints = dict.fromkeys(one.hint for one in failed if one.hint)
         told = "\n       ".join(one.error for one in failed)
         raise OpsError(told, hint="\n        ".join(hints))
+
+
+def _try(output: str) -> None:
+    import msgspec
+
+    from abops.kernel.clock import SystemClock
+    from abops.stack.layout import find_layout
+    from abops.workflows.backup_trial import TrialError
+    from abops.workflows.backup_trial import trial as go_the_way
+
+    try:
+        steps = asyncio.run(go_the_way(find_layout().root / "platform.yaml", SystemClock()))
+    except asyncio.CancelledError as error:
+        raise TrialError("it was ended from outside; nothing is left") from error
+    show([{**msgspec.to_builtins(one), "seconds": round(one.seconds, 1)} for one in steps], output)
+    failed = [one for one in steps if one.outcome == "failed"]
+    if failed:
+        raise TrialError("; ".join(f"{one.step}: {one.detail}" for one in failed))
 
 
 async def _one(service: "BackupService", place: "Destination", kind: Kind) -> "Made":
