@@ -94,3 +94,17 @@ def test_a_dead_region_stops_the_server_and_never_ends_the_log_early(
         assert "126" == run_as_owner("sh", "-c", script).strip()
     finally:
         history.regions["us"].start()
+
+
+def test_a_moment_after_the_last_transaction_of_the_log_is_told_with_that_transaction(
+    history: Protected, place: Path
+) -> None:
+    history.database.sql("INSERT INTO note VALUES ('last')")
+    moment = history.database.sql("SELECT clock_timestamp()")
+    # Repositories count whole seconds.
+    history.database.sql("SELECT pg_sleep(1.1)")
+    history.switch()
+    done = history.abops("restore", "--to-dir", place, "--time", moment, "--start")
+    assert 1 == done.returncode
+    assert "the log ends before the point that was asked for: its last transaction" in done.stderr
+    assert "hint: Restore into a new folder: --time a moment before" in done.stderr

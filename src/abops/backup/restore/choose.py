@@ -136,13 +136,13 @@ def _unreached(
 def _ends_before(target: Target, reach: Reach, log: Log) -> bool:
     """Tell whether the target lies before the hole. Ids and names lie where nobody knows."""
     if target.at is not None:
-        return reach.until is not None and target.at <= reach.until
+        return reach.sure is not None and target.at <= reach.sure
     if target.lsn is not None and reach.last is not None:
         return target.lsn // log.segment_bytes <= reach.last.number
     return False
 
 
 def _last_reachable(reach: Reach, timeline: int) -> str:
-    if reach.until is None:
-        return "Nothing after the set itself can be reached: --immediate."
-    return f"The last point that can be reached on timeline {timeline} is {told(reach.until)}."
+    if reach.sure is None:
+        return "No time after the set itself can be reached: --immediate."
+    return f"The last point that can be reached on timeline {timeline} is {told(reach.sure)}."

@@ -31,6 +31,10 @@ class Reach(Struct, frozen=True):
     """Until when that is."""
     missing: SegmentName | None = None
     """The first segment that is not there although later ones are."""
+    sure: float | None = None
+    """A moment that the last segment goes past, so that a recovery can stop there: until when the
+    one before it is. PostgreSQL stops at a time only when it meets a later transaction, and the
+    end of the last segment may have none; without one it ends by an error."""
 
 
 class Log(Struct, frozen=True):
@@ -80,12 +84,14 @@ class Log(Struct, frozen=True):
         """Return how far one gets from a segment without a hole."""
         untils = self._untils()
         last: SegmentName | None = None
+        sure: float | None = None
         for leg in self.way(start, towards):
             for name in self._names(leg):
                 if name not in self.kept:
-                    return Reach(last, untils.get(last) if last else None, name)
+                    return Reach(last, untils.get(last) if last else None, name, sure)
+                sure = untils[last] if last else None
                 last = name
-        return Reach(last, untils[last] if last else None)
+        return Reach(last, untils[last] if last else None, sure=sure)
 
     def end_of(self, at: float, start: SegmentName, towards: int) -> SegmentName | None:
         """Return the first segment on the way that is sure to tell of a later moment than `at`."""

@@ -17,15 +17,23 @@ from typing import Final
 import msgspec
 
 from abops.backup.model import Cluster
+from abops.clients.postgres import PostgresUnreachableError
 from abops.clients.postgres_server import PostgresServer, ServerStartError
-from abops.clients.postgres_session import PostgresSession, SocketAddress
+from abops.clients.postgres_session import (
+    PostgresSession,
+    PostgresStatementError,
+    SocketAddress,
+)
 from abops.clients.programs import call
+from abops.kernel.errors import OpsError
 from abops.kernel.files import write_atomic
 
 PORT: Final = 5432
 """Of the socket's name only: nothing listens on the network."""
 CONTROL_S: Final = 30.0
 _ANY_DATABASE: Final = "postgres"
+_UNREACHED: Final = "recovery ended before configured recovery target was reached"
+_LAST_TRANSACTION: Final = re.compile(r"last completed transaction was at log time (.+)")
 _POLL_S: Final = 0.05
 REDONE: Final = re.compile(r"LOG:\s+redo (?:done at|is not required)|archive recovery complete")
 _STANDBY_NEEDS: Final = {
@@ -35,6 +43,15 @@ _STANDBY_NEEDS: Final = {
     "max_prepared_xacts setting": "max_prepared_transactions",
     "max_locks_per_xact setting": "max_locks_per_transaction",
 }
+
+
+class TargetUnreachedError(OpsError):
+    """The log that was replayed has nothing at or after the point that was asked for."""
+
+    hint = (
+        "Restore into a new folder: --time a moment before that last transaction, or without a "
+        "point for everything that there is."
+    )
 
 
 class Private(msgspec.Struct, frozen=True):
@@ -124,15 +141,29 @@ async def until_promoted(server: PostgresServer, timeout_s: float) -> None:
 
     A server that still replays calls itself ready as soon as it can be read.
     """
-    await server.until("ready", timeout_s=timeout_s)
-    with PostgresSession(server.address, _ANY_DATABASE) as session:
-        async with asyncio.timeout(timeout_s):
-            while session.one("SELECT pg_is_in_recovery()"):
-                if server.state() == "ended":
-                    raise ServerStartError(f"the server ended: {server.complaint()}")
-                await asyncio.sleep(_POLL_S)
-    if server.complaint():
-        raise ServerStartError(f"the server complained: {server.complaint()}")
+    try:
+        await server.until("ready", timeout_s=timeout_s)
+        with PostgresSession(server.address, _ANY_DATABASE) as session:
+            async with asyncio.timeout(timeout_s):
+                while session.one("SELECT pg_is_in_recovery()"):
+                    if server.state() == "ended":
+                        break
+                    await asyncio.sleep(_POLL_S)
+    except (PostgresStatementError, PostgresUnreachableError, ServerStartError) as error:
+        # A server that ends takes the session along; what its log says is the reason.
+        raise _complained(server) or error from error
+    if complained := _complained(server):
+        raise complained
+
+
+def _complained(server: PostgresServer) -> OpsError | None:
+    """Return what the server's log complains about; None when it does not."""
+    why = server.complaint()
+    if _UNREACHED not in why:
+        return ServerStartError(f"the server complained: {why}") if why else None
+    found = _LAST_TRANSACTION.findall(server.told())
+    told = f": its last transaction was at {found[-1]}" if found else ""
+    return TargetUnreachedError(f"the log ends before the point that was asked for{told}")
 
 
 async def _needed(cluster: Cluster, data: Path) -> str:

@@ -1,0 +1,18 @@
+"""Faults and what must come of them, on a real database with two regions."""
+
+from support.backup import Protected
+from support.faults.damage import damaged_object, missing_segments
+
+
+def test_a_flipped_object_is_found_another_destination_restores_and_a_full_set_follows(
+    protected: Protected,
+) -> None:
+    protected.database.fill()
+    assert 0 == protected.abops("run", "--to", "us", "--type", "full").returncode
+    assert 0 == damaged_object(protected, "flipped").lost
+
+
+def test_seven_segments_that_are_gone_are_told_and_no_point_among_them_is_promised(
+    protected: Protected,
+) -> None:
+    assert 0 == missing_segments(protected).lost
