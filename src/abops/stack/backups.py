@@ -58,6 +58,11 @@ def home_folder(site: Site) -> Path:
     return site.postgres_home / FOLDER
 
 
+def recovery_key(site: Site) -> Path:
+    """Return the file of the offline recovery key, which only a rehearsal has on its machine."""
+    return site.postgres_home / "recovery.key"
+
+
 def endpoints_file(site: Site) -> Path:
     """Return the file that says where the regions are."""
     return site.layout.config / "backup-endpoints.json"

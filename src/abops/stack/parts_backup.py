@@ -20,7 +20,9 @@ def protection(site: Site) -> tuple[Part, ...]:
     return (
         *(_region(site, name) for name in backups.REGIONS),
         _init(site),
+        _key(site),
         _archiver(site),
+        _scheduler(site),
     )
 
 
@@ -60,6 +62,18 @@ def _init(site: Site) -> Part:
     )
 
 
+def _key(site: Site) -> Part:
+    """Make what a real place has on paper: the key that opens the bundles on an empty machine."""
+    file = str(backups.recovery_key(site))
+    return Part(
+        name="backup-key",
+        argv=_abops(site, "config", "init-key", "--if-none", "--write-identity", file),
+        depends_on=("backup-init",),
+        runs_once=True,
+        without=LOST,
+    )
+
+
 def _abops(site: Site, *words: str) -> tuple[str, ...]:
     program = str(Path(sys.executable).with_name("abops"))
     return (program, "backup", *words, "--home", str(backups.home_folder(site)))
@@ -76,4 +90,18 @@ def _archiver(site: Site) -> Part:
         url=site.url("backup-wal", "/metrics"),
         without=LOST,
         memory_mib=96,
+    )
+
+
+def _scheduler(site: Site) -> Part:
+    port = site.port("backup")
+    inventory = str(site.layout.root / INVENTORY_FILE)
+    return Part(
+        name="backup",
+        argv=_abops(site, "schedule", "--metrics-port", str(port), "--inventory", inventory),
+        depends_on=("backup-key", "backup-wal"),
+        check=HttpCheck(port, "/metrics"),
+        url=site.url("backup", "/metrics"),
+        without=LOST,
+        memory_mib=128,
     )

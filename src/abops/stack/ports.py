@@ -54,6 +54,7 @@ DEFAULTS: Mapping[str, int] = {
     "channels-telegram": 9613,
     "channels-smtp": 9614,
     "supervisor": 9599,
+    "backup": 9720,
     "backup-wal": 9721,
     **{f"region-eu-{name}": 21_400 + index for index, name in enumerate(REGION_PORTS)},
     **{f"region-us-{name}": 23_400 + index for index, name in enumerate(REGION_PORTS)},

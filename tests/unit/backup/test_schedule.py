@@ -29,7 +29,7 @@ def an_incr(full: SetFacts, at: datetime, **different: object) -> SetFacts:
 
 
 def a_place(*sets: SetFacts, **different: object) -> Place:
-    place = Place(name="eu", generation="g1", sets=sets)
+    place = Place(name="eu", generation="g1", sets=sets, verified=0.0, rehearsed=0.0)
     return msgspec.structs.replace(place, **different)
 
 
@@ -334,3 +334,16 @@ def test_a_mirror_is_brought_up_to_date_after_its_source_was_found_whole() -> No
     assert ["config", "mirror"] == kinds(verified=10.0)
     assert ["config", "mirror"] == kinds(verified=10.0, copied=9.0)
     assert ["config"] == kinds(verified=10.0, copied=11.0)
+
+
+def test_the_first_set_of_a_destination_is_verified_and_then_restored_at_once() -> None:
+    first = a_full(NOON - timedelta(hours=1))
+
+    def chores(**known: float | None) -> list[tuple[str, float]]:
+        place = a_place(first, **{"verified": None, "rehearsed": None, **known})
+        found = due(NOON, [place], [], POLICY)
+        return [(one.kind, one.planned) for one in found if one.kind in {"verify", "drill"}]
+
+    assert [("verify", first.stopped)] == chores()
+    assert [("drill", first.stopped)] == chores(verified=1.0)
+    assert [] == chores(verified=1.0, rehearsed=1.0)

@@ -157,6 +157,7 @@ def test_prometheus_scrapes_every_job_as_often_as_the_inventory_says() -> None:
         "alertmanager": ("5s", "/metrics"),
         "jaeger": ("15s", "/metrics"),
         "abops-alerts": ("5s", "/metrics"),
+        "backup": ("15s", "/metrics"),
         "backup-wal": ("15s", "/metrics"),
         "probes": ("5s", "/probe"),
         "abops-stack": ("15s", "/metrics"),

@@ -65,5 +65,5 @@ def test_postgresql_alone_stops_before_the_rest(parts: tuple[Part, ...]) -> None
 
 
 def test_only_an_optional_part_says_what_is_lost_without_it(parts: tuple[Part, ...]) -> None:
-    backups = ["region-eu", "region-us", "backup-init", "backup-wal"]
+    backups = ["region-eu", "region-us", "backup-init", "backup-key", "backup-wal", "backup"]
     assert ["jaeger", *backups] == [part.name for part in parts if part.without]

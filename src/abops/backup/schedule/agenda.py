@@ -76,25 +76,46 @@ def missed(
 
 
 def _chores(now: datetime, places: Sequence[Place], policy: Timetable) -> list[Due]:
-    """Return what is done beside backups: looking at them, restoring one, saving settings."""
-    looked = last_slot(policy.verify, policy.tz, now).timestamp()
-    reason = f"the daily one of {policy.verify}"
-    wanted = [
-        Due(destination=place.name, kind="verify", planned=looked, reason=reason)
-        for place in places
-        if any(one.started < looked for one in place.sets)
-    ]
+    """Return what is done beside backups: looking at them, restoring one, saving settings.
+
+    The first sets of a destination are verified and restored as soon as they are there: what was
+    never tried is no backup yet.
+    """
     night = last_slot(policy.drill, policy.tz, now)
     turn = places[slot_number(policy.drill, night) % len(places)] if places else None
-    if turn is not None and any(one.stopped < night.timestamp() for one in turn.sets):
-        said = f"its turn of {policy.drill}"
-        wanted.append(
-            Due(destination=turn.name, kind="drill", planned=night.timestamp(), reason=said)
-        )
+    wanted = [_look(place, now, policy) for place in places]
+    wanted += [_rehearsal(place, night, policy, turn=place is turn) for place in places]
     every = policy.config_every_s
     planned = now.timestamp() // every * every
     saved = Due(destination=EVERYWHERE, kind="config", planned=planned, reason="saved regularly")
-    return [*wanted, saved]
+    return [*(one for one in wanted if one is not None), saved]
+
+
+def _look(place: Place, now: datetime, policy: Timetable) -> Due | None:
+    first = min((one.stopped for one in place.sets), default=None)
+    if first is None:
+        return None
+    if place.verified is None:
+        said = "it was never found whole"
+        return Due(destination=place.name, kind="verify", planned=first, reason=said)
+    looked = last_slot(policy.verify, policy.tz, now).timestamp()
+    if all(one.started >= looked for one in place.sets):
+        return None
+    said = f"the daily one of {policy.verify}"
+    return Due(destination=place.name, kind="verify", planned=looked, reason=said)
+
+
+def _rehearsal(place: Place, night: datetime, policy: Timetable, *, turn: bool) -> Due | None:
+    first = min((one.stopped for one in place.sets), default=None)
+    if first is None or place.verified is None:
+        return None
+    if place.rehearsed is None:
+        said = "nobody has restored from it yet"
+        return Due(destination=place.name, kind="drill", planned=first, reason=said)
+    if not turn or first >= night.timestamp():
+        return None
+    said = f"its turn of {policy.drill}"
+    return Due(destination=place.name, kind="drill", planned=night.timestamp(), reason=said)
 
 
 def _copies(mirrors: Sequence[Copying]) -> list[Due]:

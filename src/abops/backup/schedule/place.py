@@ -19,6 +19,10 @@ class Place(Struct, frozen=True, kw_only=True):
     """When the last check found a hole in the log; None when it found none."""
     timeline: int | None = None
     """The live server's; None when it is not known."""
+    verified: float | None = None
+    """When it was last found whole; None when it never was."""
+    rehearsed: float | None = None
+    """When a restore from it last succeeded; None when none ever did."""
     owed: int = 0
     """Segments of log that are on their way to it."""
 

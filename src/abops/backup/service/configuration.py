@@ -167,6 +167,11 @@ def begin_recovery_key() -> tuple[str, str]:
     return new_key()
 
 
+def has_recovery_key(home: Home) -> bool:
+    """Tell whether the home's offline recovery key is named."""
+    return any(one.holder == "offline" for one in load_recipients(home))
+
+
 def name_recovery_key(home: Home, public: str) -> None:
     """Make a public key the home's offline recovery key, and have one of the machine's own."""
     machine_key(home)

@@ -16,7 +16,7 @@ from abops.backup.service.look import look_at
 from abops.backup.service.run import BackupService
 from abops.backup.store import schema
 from abops.backup.store.entries import get
-from abops.backup.store.records import Check, MirrorRun
+from abops.backup.store.records import Check, Drill, MirrorRun
 from abops.backup.store.sets import sets
 from abops.kernel.clock import moment
 
@@ -37,6 +37,8 @@ def scene_of(service: BackupService) -> Scene:
     timeline = ask_live(service.home, site).timeline
     places, verified = [], {}
     with service.catalog.read() as connection:
+        good = get(connection, Drill, schema.drill.c.outcome == "success")
+        rehearsed = {one.destination: one.ended for one in sorted(good, key=lambda one: one.ended)}
         for place in site.sources:
             mine = schema.check.c.destination == place.name
             checks = get(connection, Check, mine, newest="ended", limit=_CHECKS_REMEMBERED)
@@ -48,6 +50,8 @@ def scene_of(service: BackupService) -> Scene:
                     generation=place.generation,
                     sets=sets(connection, place.name, place.generation),
                     gap_found=gap_found(checks),
+                    verified=verified[place.name],
+                    rehearsed=rehearsed.get(place.name),
                     timeline=timeline,
                 )
             )

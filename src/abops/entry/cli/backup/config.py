@@ -38,15 +38,25 @@ group.add_command(restore)
     type=_FILE,
     help="Write the key to a new file instead of showing it: for rehearsals.",
 )
-def init_key(folder: Path | None, recipient: str | None, identity_file: Path | None) -> None:
+@click.option("--if-none", is_flag=True, help="Leave a key that is named already.")
+def init_key(
+    *, folder: Path | None, recipient: str | None, identity_file: Path | None, if_none: bool
+) -> None:
     """Make the offline recovery key: shown once, typed back, only its public part is kept.
 
     Whoever has it opens every bundle, and nobody can make it again: keep it on paper or on a
     stick, away from this machine, in two places.
     """
     home = open_home(folder)
-    from abops.backup.service.configuration import begin_recovery_key, name_recovery_key
+    from abops.backup.service.configuration import (
+        begin_recovery_key,
+        has_recovery_key,
+        name_recovery_key,
+    )
 
+    if if_none and has_recovery_key(home):
+        click.echo("Bundles are sealed for an offline key already.")
+        return
     if recipient:
         name_recovery_key(home, recipient)
     else:
