@@ -55,6 +55,8 @@ KINDS: Mapping[str, Callable[[], str]] = {
     "slack-webhook-path": _webhook_path,
     "slack-sign": lambda: secrets.token_hex(16),
     "pd-dev": lambda: secrets.token_hex(16),
+    "pd-devops": lambda: secrets.token_hex(16),
+    "pd-management": lambda: secrets.token_hex(16),
     "pd-hook": lambda: secrets.token_hex(16),
     "telegram": _telegram_token,
     "telegram-hook": lambda: secrets.token_hex(16),

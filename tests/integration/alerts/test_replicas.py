@@ -33,6 +33,11 @@ def grouped(address: str) -> int:
     return int(found[0]) if found else 0
 
 
+def leads(process: Process) -> bool:
+    """Tell whether a replica says that it leads."""
+    return "abops_alerts_leads 1.0" in process.client.get("/metrics").text
+
+
 def taken(process: Process, number: int) -> bool:
     """Send an alert; tell whether it was acknowledged."""
     return process.post(an_alert(f"Rule{number}", service=f"part-{number}")).status_code == 200
@@ -44,12 +49,14 @@ def test_what_either_replica_acknowledged_is_in_an_incident_after_the_lead_died(
     acknowledged = 0
     # Who is up first leads.
     with a_process(channels, tmp_path / "a") as first, a_process(channels, tmp_path / "b") as other:
+        assert (True, False) == (leads(first), leads(other))
         for number in range(ALERTS):
             if number == ALERTS // 2:
                 first.server.stop(sig=signal.SIGKILL)
             either = other if number % 2 or number >= ALERTS // 2 else first
             acknowledged += taken(either, number)
         wait_until(lambda: grouped(address) == acknowledged, what="all of them", timeout_s=20)
+        assert leads(other)
         assert ALERTS == acknowledged
 
 

@@ -5,6 +5,7 @@ The alert service pages people. Alertmanager is the pager of last resort: the ru
 straight to the channels.
 """
 
+from collections import defaultdict
 from typing import Any
 
 import yaml
@@ -106,20 +107,22 @@ def _webhook(name: str, endpoints: Endpoints, path: str, *, send_resolved: bool)
 def _direct(inventory: Inventory, endpoints: Endpoints) -> dict[str, Any]:
     """Return the receivers of last resort: every paging and chat channel of some team."""
     used = {name for team in inventory.alerts.teams.values() for name in (team.page, team.chat)}
-    configs: dict[str, list[dict[str, Any]]] = {}
+    configs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for name, channel in inventory.alerts.channels.items():
         if name not in used:
             continue
         match channel:
             case PagerDutyChannel():
-                configs.setdefault("pagerduty_configs", []).append(_pagerduty(channel, endpoints))
+                pagerduty = _pagerduty(channel, endpoints)
+                if pagerduty not in configs["pagerduty_configs"]:  # several may share a key
+                    configs["pagerduty_configs"].append(pagerduty)
             case SlackChannel():
-                configs.setdefault("slack_configs", []).append(_slack(channel, endpoints))
+                configs["slack_configs"].append(_slack(channel, endpoints))
             case TelegramChannel():
-                configs.setdefault("telegram_configs", []).append(_telegram(channel, endpoints))
+                configs["telegram_configs"].append(_telegram(channel, endpoints))
             case EmailChannel():
-                configs.setdefault("email_configs", []).append(_email(channel, endpoints))
-    return configs
+                configs["email_configs"].append(_email(channel, endpoints))
+    return dict(configs)
 
 
 def _secret(file: str, endpoints: Endpoints) -> str:

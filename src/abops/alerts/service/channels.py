@@ -1,5 +1,6 @@
 """One way to tell each kind of channel: a message is posted once and edited from then on."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
@@ -89,8 +90,7 @@ def sender_of(channel: Channel, endpoints: Endpoints) -> Sender:
             token = read_secret(folder, channel.secret_file)
             return _ToSlack(Slack(token, base_url=endpoints.slack_api_url), channel.address)
         case "pagerduty":
-            key = read_secret(folder, channel.secret_file)
-            return _ToPagerDuty(PagerDuty(key, url=endpoints.pagerduty_url))
+            return _ToPagerDuty(channel, folder, endpoints.pagerduty_url)
         case "telegram":
             token = read_secret(folder, channel.secret_file)
             return _ToTelegram(Telegram(token, url=endpoints.telegram_url), channel.address, token)
@@ -117,6 +117,19 @@ def read_secret(folder: Path, name: str) -> str:
     if not secret:
         raise SecretMissingError(f"{path} is empty")
     return secret
+
+
+def key_of(channel: Channel, folder: Path, told_by: str = "") -> tuple[str, str]:
+    """Return the name of the file of PagerDuty's key, and the key; raises SecretMissingError.
+
+    It is the channel's own, or the shared one while there is none. Whoever was told by one hears
+    the rest by the same: PagerDuty keeps the incidents of each key apart.
+    """
+    files = dict.fromkeys(f for f in (told_by, channel.secret_file, channel.fallback_file) if f)
+    for file in files:
+        with contextlib.suppress(SecretMissingError):
+            return file, read_secret(folder, file)
+    return channel.secret_file, read_secret(folder, channel.secret_file)
 
 
 def _still_so(message: Message) -> bool:
@@ -159,22 +172,44 @@ class _ToSlack:
 
 
 class _ToPagerDuty:
-    def __init__(self, pagerduty: PagerDuty) -> None:
-        self._pagerduty = pagerduty
+    """Pages with the team's own key; by whichever an incident was told, it stays with that."""
+
+    def __init__(self, channel: Channel, folder: Path, url: str) -> None:
+        self._channel = channel
+        self._folder = folder
+        self._url = url
+        self._key = ""
+        self._pagerduty: PagerDuty | None = None
 
     async def tell(self, message: Message, turn: Turn) -> str:
+        told_by = message.reference.partition("/")[2] if message.reference else ""
+        if message.reference and not told_by:
+            told_by = self._channel.secret_file
+        file, key = key_of(self._channel, self._folder, told_by)
+        await self._send(await self._by(key), message, turn)
+        own = file == self._channel.secret_file
+        return message.reference or (message.identity if own else f"{message.identity}/{file}")
+
+    async def _by(self, key: str) -> PagerDuty:
+        if self._pagerduty is None or key != self._key:
+            await self.close()
+            self._key, self._pagerduty = key, PagerDuty(key, url=self._url)
+        return self._pagerduty
+
+    async def _send(self, pagerduty: PagerDuty, message: Message, turn: Turn) -> None:
         action: EventAction = "trigger"
         if message.kind in ("unack", "escalate"):
             if not _still_so(message):
-                return message.identity  # somebody has it again, or it is over: told next
+                return  # somebody has it again, or it is over: told next
             # An event cannot take an acknowledgement back, nor ring twice: a new one rings again.
             await turn("post")
-            await self._pagerduty.send("resolve", message.identity)
+            await pagerduty.send("resolve", message.identity)
         await turn("post")
         if message.kind in ("ack", "resolve"):
             action = "acknowledge" if message.kind == "ack" else "resolve"
-            return await self._pagerduty.send(action, message.identity)
-        return await self._pagerduty.send(
+            await pagerduty.send(action, message.identity)
+            return
+        await pagerduty.send(
             action,
             message.identity,
             payload=wording.pagerduty_payload(message.detail),
@@ -185,7 +220,9 @@ class _ToPagerDuty:
         """Wake nobody for it."""
 
     async def close(self) -> None:
-        await self._pagerduty.close()
+        if self._pagerduty is not None:
+            await self._pagerduty.close()
+            self._pagerduty = None
 
 
 class _ToTelegram:

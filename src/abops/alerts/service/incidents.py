@@ -131,7 +131,7 @@ class Incidents:
         )
         spared = self._telling.withdraw(step, number, "ack")
         for channel in incident.channels:
-            if actor.via == self._config.routing.channels[channel].type == "pagerduty":
+            if actor.via == "pagerduty" and self._pagers(incident) == [channel]:
                 continue  # it was taken back there, where it rings again by itself
             if channel in spared:  # what the withdrawn message would have said besides
                 self._update(step, incident, channel)
@@ -142,6 +142,11 @@ class Incidents:
         rows.record_audit(
             unit.connection, actor, at=unit.now, action="unack", subject=f"INC-{number}"
         )
+
+    def _pagers(self, incident: IncidentRecord) -> list[str]:
+        """Return the PagerDuty channels that were told: each key has incidents of its own."""
+        kinds = self._config.routing.channels
+        return [name for name in incident.channels if kinds[name].type == "pagerduty"]
 
     def resolve_quiet(self, unit: Unit) -> None:
         """Resolve the incidents in which nothing has fired for long enough."""

@@ -95,6 +95,11 @@ class Metrics:
                 self._notifications.labels(channel, result)
 
     def _watch_housekeeping(self, registry: CollectorRegistry) -> None:
+        self._leads = Gauge(
+            "abops_alerts_leads",
+            "Whether this replica keeps the incidents and tells people",
+            registry=registry,
+        )
         self.background_failures = Counter(
             "abops_background_failures",
             "Times that work beside the alerts' way failed and was gone on with",
@@ -139,6 +144,7 @@ class Metrics:
         oldest_s: Mapping[str, float],
         heartbeat_age_s: float,
         storms_running: int = 0,
+        leads: bool = True,
     ) -> bytes:
         """Return all metrics in Prometheus' text format."""
         for severity in SEVERITIES:
@@ -146,4 +152,5 @@ class Metrics:
             self._oldest.labels(severity).set(oldest_s.get(severity, 0.0))
         self._heartbeat.set(heartbeat_age_s)
         self._storms.set(storms_running)
+        self._leads.set(leads)
         return generate_latest(self._registry)

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from abops.alerts.model import Channel, Endpoints, Routing
-from abops.alerts.service.channels import mailbox_of, read_secret
+from abops.alerts.service.channels import key_of, mailbox_of, read_secret
 from abops.clients.notify.pagerduty import PagerDuty
 from abops.clients.notify.slack import Slack
 from abops.clients.notify.telegram import Telegram
@@ -64,23 +64,28 @@ async def _probe(channel: Channel, endpoints: Endpoints, clock: Clock) -> Probed
 async def _ask(channel: Channel, endpoints: Endpoints) -> str:
     if channel.type == "email":
         return await mailbox_of(channel, endpoints).test()
-    secret = read_secret(Path(endpoints.secrets_dir), channel.secret_file)
-    match channel.type:
-        case "slack":
-            slack = Slack(secret, base_url=endpoints.slack_api_url)
-            try:
-                return await slack.test()
-            finally:
-                slack.close()
-        case "telegram":
-            telegram = Telegram(secret, url=endpoints.telegram_url)
-            try:
-                return await telegram.test(channel.address)
-            finally:
-                await telegram.close()
-        case "pagerduty":
-            pagerduty = PagerDuty(secret, url=endpoints.pagerduty_url)
-            try:
-                return await pagerduty.reach()
-            finally:
-                await pagerduty.close()
+    folder = Path(endpoints.secrets_dir)
+    if channel.type == "pagerduty":
+        file, key = key_of(channel, folder)
+        return await _reach(PagerDuty(key, url=endpoints.pagerduty_url), channel, file)
+    secret = read_secret(folder, channel.secret_file)
+    if channel.type == "slack":
+        slack = Slack(secret, base_url=endpoints.slack_api_url)
+        try:
+            return await slack.test()
+        finally:
+            slack.close()
+    telegram = Telegram(secret, url=endpoints.telegram_url)
+    try:
+        return await telegram.test(channel.address)
+    finally:
+        await telegram.close()
+
+
+async def _reach(pagerduty: PagerDuty, channel: Channel, file: str) -> str:
+    try:
+        said = await pagerduty.reach()
+    finally:
+        await pagerduty.close()
+    own = file == channel.secret_file
+    return said if own else f"{said}; {channel.secret_file} is not there, {file} pages for it"

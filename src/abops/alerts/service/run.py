@@ -35,6 +35,7 @@ from abops.alerts.service.intake import Intake
 from abops.alerts.service.leading import Leading
 from abops.alerts.service.letters import Letters
 from abops.alerts.service.metrics import Metrics
+from abops.alerts.service.naming import Naming
 from abops.alerts.service.quieting import Quieting
 from abops.alerts.service.regrouping import Regrouping
 from abops.alerts.service.scoring import Scoring, Trained
@@ -57,7 +58,7 @@ TICK_S: Final = 1.0
 _SUBSCRIBER_LAG: Final = 1_000
 
 
-class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
+class AlertService(Acting, Intake, Quieting, Regrouping, Figures, Naming):
     """Takes alerts, keeps incidents, tells people."""
 
     def __init__(
@@ -233,6 +234,7 @@ class AlertService(Acting, Intake, Quieting, Regrouping, Figures):
             oldest_s={severity: max(now - since, 0.0) for severity, since in waiting.items()},
             storms_running=storms,
             heartbeat_age_s=now - max(self._heard_at, heard_at or 0.0),
+            leads=self._vault.leads,
         )
 
     def readiness(self) -> Readiness:

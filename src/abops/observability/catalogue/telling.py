@@ -11,6 +11,9 @@ STUCK_S = 30
 the time in which a page should have arrived."""
 
 _UP = 'up{job="abops-alerts",service="alerts",env="local",instance="a"}'
+_OTHER_UP = _UP.replace('instance="a"', 'instance="b"')
+_LEADS = 'abops_alerts_leads{job="abops-alerts",env="local",instance="a"}'
+_OTHER_LEADS = _LEADS.replace('instance="a"', 'instance="b"')
 _OUTBOX = 'abops_outbox_oldest_seconds{job="abops-alerts",severity="critical",env="local"}'
 _FIRING = (
     'ALERTS{alertname="ApiErrorStorm",alertstate="firing",severity="critical",service="api",'
@@ -107,7 +110,8 @@ def _direct_page() -> Alert:
         'ALERTS{alertstate="firing",severity="critical",alertname!~"DirectPage|AlertServiceDown"}'
     )
     well = (
-        'min(up{job="abops-alerts"}) == 1 and on ()'
+        'max(up{job="abops-alerts"}) == 1 and on ()'
+        " max(abops_alerts_leads) == 1 and on ()"
         ' max(abops_outbox_oldest_seconds{severity="critical"}) < {threshold}'
     )
     return Alert(
@@ -128,8 +132,9 @@ def _direct_page() -> Alert:
         labels={"category": "system"},
         runbook=Runbook(
             meaning=(
-                "A critical alert fires while the alert service is down or has not delivered for"
-                " 30 s. The label `origin` names the alert; its runbook is the one to follow."
+                "A critical alert fires while every replica of the alert service is down, none of"
+                " them leads, or it has not delivered for 30 s. The label `origin` names the alert;"
+                " its runbook is the one to follow."
             ),
             diagnosis="```\nabops stack status\nabops stack logs alerts -n 50\n```",
             mitigation=(
@@ -148,12 +153,27 @@ def _direct_cases() -> tuple[Case, ...]:
     )
     told = timedelta(seconds=40)
     down = {_FIRING: "1x20", _UP: "0x20"}
-    well = {_UP: "1x20", _OUTBOX: "27x20"}
+    well = {_UP: "1x20", _LEADS: "1x20", _OUTBOX: "27x20"}
     return (
         Case("the service is down", down, timedelta(seconds=10), (fired,)),
         Case("not before its hold", down, timedelta(seconds=5)),
+        Case("the service is stuck", {_FIRING: "1x20", **well, _OUTBOX: "33x20"}, told, (fired,)),
+        Case("every replica is down", down | {_OTHER_UP: "0x20"}, told, (fired,)),
         Case(
-            "the service is stuck", {_FIRING: "1x20", _UP: "1x20", _OUTBOX: "33x20"}, told, (fired,)
+            "no replica leads",
+            {_FIRING: "1x20", **well, _LEADS: "0x20", _OTHER_UP: "1x20", _OTHER_LEADS: "0x20"},
+            told,
+            (fired,),
+        ),
+        Case(
+            "one replica is down, the other leads",
+            down | {_OTHER_UP: "1x20", _OTHER_LEADS: "1x20", _OUTBOX: "3x20"},
+            told,
+        ),
+        Case(
+            "one of two replicas leads",
+            {_FIRING: "1x20", **well, _OTHER_UP: "1x20", _OTHER_LEADS: "0x20"},
+            told,
         ),
         Case(
             "the service is down, its last word was good", down | {_OUTBOX: "3x20"}, told, (fired,)

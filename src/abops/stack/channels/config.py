@@ -54,6 +54,10 @@ class Secrets:
         except OSError:
             return None
 
+    def names(self, pattern: str) -> list[str]:
+        """Return the names of the secrets that match a pattern, sorted."""
+        return sorted(path.name for path in self._folder.glob(pattern))
+
     def matches(self, name: str, given: str) -> bool:
         """Say whether `given` is the secret, in time that does not tell how much of it is right."""
         known = self.read(name)

@@ -21,6 +21,9 @@ CHANNEL: Final = "pagerduty"
 BROKEN: Final = FaultAnswer(500, b'{"status":"error","message":"Internal Server Error"}')
 _BODY_BYTES: Final = 512 * 1024
 _KEY_CHARS: Final = 32
+_KEY_FILES: Final = "pd-*"
+_NO_KEYS: Final = frozenset({"pd-hook"})
+_FIRST_KEY: Final = "pd-dev"
 _SUMMARY_CHARS: Final = 1_024
 _DEDUP_CHARS: Final = 255
 _ACTIONS: Final = ("trigger", "acknowledge", "resolve")
@@ -43,6 +46,8 @@ class Incident(msgspec.Struct):
     triggered_at: str
     acknowledged_at: str | None = None
     resolved_at: str | None = None
+    integration: str = ""
+    """The key it came by, as its file is called."""
 
 
 class EventRefused(Exception):  # noqa: N818 - an answer of the protocol, not a failure of ours
@@ -60,7 +65,10 @@ def overloaded(_retry_after: int) -> FaultAnswer:
 
 
 class PagerDutyService:
-    """One service with one integration key: its incidents and its allowance."""
+    """Services with an integration key each: their incidents and their allowances.
+
+    The keys are the files `pd-<team>` of the secrets; a key's incidents are its own.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -68,7 +76,8 @@ class PagerDutyService:
             "120 events a minute per key", count=120, window_s=60, clock=desk.clock
         )
         self.incidents: list[Incident] = []
-        self._open: dict[str, Incident] = {}
+        self._open: dict[tuple[str, str], Incident] = {}
+        """By integration and dedup_key."""
         for record in desk.recorder.received(CHANNEL):
             self._apply(record.payload, str(record.answer["dedup_key"]), record.received_at)
 
@@ -76,7 +85,8 @@ class PagerDutyService:
         """Accept `event` and return the answer; None when the key sends too fast."""
         key = event.get("routing_key")
         _check(event)
-        if not self._desk.secrets.matches("pd-dev", str(key)):
+        integration = self._integration(str(key))
+        if integration is None:
             if len(str(key)) != _KEY_CHARS:
                 raise EventRefused(
                     f"Length of 'routing_key' is incorrect (should be {_KEY_CHARS} characters)"
@@ -86,7 +96,7 @@ class PagerDutyService:
             self._desk.recorder.violate(CHANNEL, kind="limit", rule=refused[0])
             return None
         dedup_key = str(event.get("dedup_key") or secrets.token_hex(16))
-        self._record(event, dedup_key)
+        self._record(event, dedup_key, integration)
         return {"status": "success", "message": "Event processed", "dedup_key": dedup_key}
 
     def refuse(self, refusal: EventRefused) -> None:
@@ -96,19 +106,26 @@ class PagerDutyService:
         )
 
     def open_incident(self, dedup_key: str) -> Incident | None:
-        """Return the incident that is open under `dedup_key`."""
-        return self._open.get(dedup_key)
+        """Return the newest incident that is open under `dedup_key`, whatever its integration."""
+        found = (incident for (_, key), incident in self._open.items() if key == dedup_key)
+        return max(found, key=lambda incident: incident.number, default=None)
 
     def touch(self, incident: Incident, action: str) -> None:
         """Do what a person does on PagerDuty's own page: no event was received for it."""
         self._change(incident, action, self._desk.clock.now().isoformat(timespec="milliseconds"))
 
-    def _record(self, event: dict[str, Any], dedup_key: str) -> None:
+    def _integration(self, key: str) -> str | None:
+        """Return the name of the file that holds this key."""
+        names = [n for n in self._desk.secrets.names(_KEY_FILES) if n not in _NO_KEYS]
+        return next((name for name in names if self._desk.secrets.matches(name, key)), None)
+
+    def _record(self, event: dict[str, Any], dedup_key: str, integration: str) -> None:
         action = str(event["event_action"])
-        payload = {**event, "routing_key": f"***{str(event['routing_key'])[-4:]}"}
+        masked = f"***{str(event['routing_key'])[-4:]}"
+        payload = {**event, "routing_key": masked, "integration": integration}
         given = event.get("payload")
         content = given if isinstance(given, dict) else {}
-        known = self._open.get(dedup_key)
+        known = self._open.get((integration, dedup_key))
         severity = normal_severity(str(content.get("severity") or "")) or None
         if action == "resolve":
             severity = "resolved"
@@ -126,7 +143,8 @@ class PagerDutyService:
         self._apply(payload, dedup_key, record.received_at)
 
     def _apply(self, event: dict[str, Any], dedup_key: str, at: str) -> None:
-        incident = self._open.get(dedup_key)
+        integration = str(event.get("integration") or _FIRST_KEY)
+        incident = self._open.get((integration, dedup_key))
         action = str(event["event_action"])
         if action != "trigger":
             if incident is not None:
@@ -143,9 +161,10 @@ class PagerDutyService:
                 summary=str(content["summary"]),
                 events=1,
                 triggered_at=at,
+                integration=integration,
             )
             self.incidents.append(incident)
-            self._open[dedup_key] = incident
+            self._open[integration, dedup_key] = incident
 
     def _change(self, incident: Incident, action: str, at: str) -> None:
         if action == "acknowledge":
@@ -154,7 +173,7 @@ class PagerDutyService:
             incident.status, incident.acknowledged_at = "triggered", None
         elif action == "resolve":
             incident.status, incident.resolved_at = "resolved", at
-            self._open.pop(incident.dedup_key, None)
+            self._open.pop((incident.integration, incident.dedup_key), None)
 
 
 def _check(event: dict[str, Any]) -> None:
