@@ -8,11 +8,14 @@ import click
 
 from abops.entry.cli.backup.home import home_option, open_home
 from abops.entry.cli.output import output_option, show
-from abops.kernel.errors import OpsError
+from abops.entry.cli.recovery_scenarios import keep_report, rehearse_all, scenario_numbers
+from abops.kernel.errors import OpsError, UsageError
 
 if TYPE_CHECKING:
     from abops.backup.drill.evidence import Evidence
     from abops.backup.model import Home, Site
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.group()
@@ -28,6 +31,15 @@ def group() -> None:
 @click.option("--all", "every", is_flag=True, help="Each destination, latest point and a moment.")
 @click.option("--kind", type=click.Choice(["latest", "time"]), help="[default: they take turns]")
 @click.option("--hurry", is_flag=True, help="Send the log at once: RPO looks better than it is.")
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    metavar="N|all",
+    help="Rehearse a scenario of the playbook on a throw-away setting; may be given again.",
+)
+@click.option("--report", is_flag=True, help="Keep the evidence as JSON, Markdown and a page.")
+@click.option("--report-dir", "where", type=_FOLDER, help="Where it is kept.")
 @output_option
 def drill_command(  # noqa: PLR0913 - what a drill can be told
     *,
@@ -36,20 +48,52 @@ def drill_command(  # noqa: PLR0913 - what a drill can be told
     every: bool,
     kind: Any,  # noqa: ANN401 - one of the choices
     hurry: bool,
+    scenarios: tuple[str, ...],
+    report: bool,
+    where: Path | None,
     output: str,
 ) -> None:
     """Restore a backup on a server of its own, compare it, measure it, throw it away.
 
-    Exit code 1 when one failed, or took longer or lost more than the targets allow.
+    With --scenario, let a disaster of the playbook happen to a throw-away database and run the
+    playbook's lines. Exit code 1 when one failed, was not run, or took longer or lost more than
+    the targets allow.
     """
+    if scenarios:
+        if names or every or kind:
+            raise UsageError("--scenario makes a database of its own: leave the others out")
+        numbers = scenario_numbers(scenarios)
+        kept = (where or Path("test-results/recovery")).absolute() if report or where else None
+        rehearse_all(numbers, hurry=hurry, kept=kept, output=output)
+        return
+    home = open_home(folder)
+    found, site = _drill(home, names, kind, every=every, hurry=hurry)
+    show([_row(one, site) for one in found], output)
+    if report or where:
+        keep_report(found, site, (where or home.drills / "reports").absolute())
+    wrong = [one for one in found if one.outcome == "failed" or _over(one, site)]
+    if wrong:
+        raise OpsError(
+            "; ".join(f"{one.id}: {one.error or 'over its target'}" for one in wrong),
+            hint=f"Evidence: {home.drills}",
+        )
+
+
+def _drill(
+    home: "Home",
+    names: tuple[str, ...],
+    kind: Any,  # noqa: ANN401 - one of the choices
+    *,
+    every: bool,
+    hurry: bool,
+) -> "tuple[list[Evidence], Site]":
     from abops.backup.drill.evidence import read_evidence
     from abops.backup.drill.run import next_destination, next_kind
-    from abops.backup.postgres.site import chosen, load_site
+    from abops.backup.postgres.site import load_site, working
 
-    home = open_home(folder)
     site = load_site(home)
     history = read_evidence(home)
-    sources = [place.name for place in chosen(site, names)]
+    sources = [place.name for place in working(site, names)]
     if not every and not names:
         sources = [next_destination(sources, history)]
     turns = [
@@ -57,14 +101,7 @@ def drill_command(  # noqa: PLR0913 - what a drill can be told
         for name in sources
         for one in (["latest", "time"] if every else [kind or next_kind(name, history)])
     ]
-    found = asyncio.run(_drills(home, site, turns, hurry=hurry))
-    show([_row(one, site) for one in found], output)
-    wrong = [one for one in found if one.outcome == "failed" or _over(one, site)]
-    if wrong:
-        raise OpsError(
-            "; ".join(f"{one.id}: {one.error or 'over its target'}" for one in wrong),
-            hint=f"Evidence: {home.drills}",
-        )
+    return asyncio.run(_drills(home, site, turns, hurry=hurry)), site
 
 
 async def _drills(

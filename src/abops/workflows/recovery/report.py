@@ -1,12 +1,14 @@
 """What a rehearsal showed, as values: each line with its time, what it cost, what was compared."""
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from abops.backup.drill.checks import Checked
+from abops.backup.drill.checks import Checked, judge
 from abops.backup.drill.evidence import Evidence
+from abops.backup.model import Site
 
 Outcome = Literal["met", "failed", "not run"]
 MARKS: Final[dict[Outcome, str]] = {"met": "✓ met", "failed": "● failed", "not run": "○ not run"}
@@ -103,3 +105,33 @@ def over(one: Rehearsed) -> list[str]:
         elif most is not None and took is not None and took > most:
             missed.append(f"{name} {took:.1f} s is over {most:.0f} s")
     return missed
+
+
+def report_of_drills(drills: Sequence[Evidence], site: Site, at: Machine) -> Report:
+    """Return what the drills of a home come to, by its own targets: scenario 5 of a report."""
+    lost = [one.rpo_s for one in drills if one.rpo_s is not None]
+    one = judged(
+        Rehearsed(
+            number=5,
+            title="are the targets met?",
+            outcome="failed",
+            started=min(one.started for one in drills),
+            ended=max(one.ended for one in drills),
+            rto_s=max(one.rto_s for one in drills),
+            rpo_s=max(lost) if len(lost) == len(drills) else None,
+            rto_target_s=site.targets.rto_s,
+            rpo_target_s=site.targets.rpo_s,
+            checks=tuple(
+                judge(
+                    f"{one.destination}, {one.kind}: restored and equal", not one.error, one.error
+                )
+                for one in drills
+            ),
+            tables=min(one.tables for one in drills),
+            bytes=max(one.size for one in drills),
+            drills=tuple(drills),
+        )
+    )
+    return Report(
+        id=drills[0].id, started=one.started, ended=one.ended, scenarios=(one,), machine=at
+    )
