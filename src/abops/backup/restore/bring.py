@@ -169,6 +169,6 @@ def _write_script(home: Home, site: Site, made: Plan) -> None:
         site.engine,
         site.stanza,
         [one.config for one in places],
-        owed_folders(site, made.logs),
+        owed_folders(home, site, made.logs),
     )
     write_atomic(made.folder / FILE_NAME, text, mode=0o700)

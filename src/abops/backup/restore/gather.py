@@ -16,6 +16,7 @@ from abops.backup.postgres.facts import facts_of
 from abops.backup.postgres.log_files import Fork, forks_of, histories_of
 from abops.backup.restore.log import Log, merged, stored_segments
 from abops.backup.restore.request import Holding
+from abops.backup.wal.queue import owed_folder
 from abops.clients.pgbackrest import Engine
 from abops.clients.pgbackrest_answers import EngineError
 
@@ -68,19 +69,19 @@ async def gather(home: Home, site: Site, names: Sequence[str] = ()) -> Found:
     ]
     told = await asyncio.gather(*(_ask(engine, site.stanza, one) for one in asked))
     branches = {number: one for place in told for number, one in place.branches.items()}
-    segments = merged(*(place.segments for place in told), _owed(site, asked))
+    segments = merged(*(place.segments for place in told), _owed(home, site, asked))
     return Found(_holdings(site, told), Log(segments, branches, SEGMENT_BYTES))
 
 
-def owed_folders(site: Site, names: Sequence[str]) -> tuple[Path, ...]:
+def owed_folders(home: Home, site: Site, names: Sequence[str]) -> tuple[Path, ...]:
     """Return where segments wait that a destination did not take yet."""
-    queues = site.cluster.data.with_name(f"{site.cluster.data.name}-wal") / "owed"
-    return tuple(queues / name for name in names if (queues / name).is_dir())
+    folders = (owed_folder(home, site.cluster, name) for name in names)
+    return tuple(folder for folder in folders if folder.is_dir())
 
 
-def _owed(site: Site, asked: Sequence[Repository]) -> dict[SegmentName, float]:
+def _owed(home: Home, site: Site, asked: Sequence[Repository]) -> dict[SegmentName, float]:
     names = sorted({one.destination.name for one in asked})
-    files = [path for folder in owed_folders(site, names) for path in folder.iterdir()]
+    files = [path for folder in owed_folders(home, site, names) for path in folder.iterdir()]
     segments = [path for path in files if len(path.name) == 24 and "." not in path.name]  # noqa: PLR2004
     return {SegmentName.of(path.name): path.stat().st_mtime for path in segments}
 

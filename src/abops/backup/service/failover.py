@@ -60,7 +60,7 @@ async def plan_failback(home: Home, site: Site, name: str, clock: Clock) -> Shif
     if away_since is None:
         return Shifted(before=site, after=site)
     seen = await look(home, site, engine_of(home, site), place)
-    checks = caught_up(name, _met(seen), len(owed_to(site, name)))
+    checks = caught_up(name, _met(seen), len(owed_to(home, site, name)))
     if not _missing(checks):
         (check,) = await Verification(home, site, clock=clock).verify([place])
         checks += verified_again(name, away_since, seen.sets, check)

@@ -7,6 +7,7 @@ import msgspec
 
 from abops.backup.model import SEGMENT_BYTES, Home, SegmentName, Site
 from abops.backup.service.protect import settings_of
+from abops.backup.wal.queue import owed_folder
 from abops.clients.postgres import PostgresUnreachableError
 
 _SEGMENT: Final = re.compile(r"[0-9A-F]{24}")
@@ -41,10 +42,9 @@ def ask_live(home: Home, site: Site) -> Live:
     return Live(system, timeline, until, segment_bytes)
 
 
-def owed_to(site: Site, destination: str) -> frozenset[str]:
+def owed_to(home: Home, site: Site, destination: str) -> frozenset[str]:
     """Return the names of the segments that are on their way to a destination."""
-    data = site.cluster.data
-    folder = data.with_name(f"{data.name}-wal") / "owed" / destination
+    folder = owed_folder(home, site.cluster, destination)
     try:
         return frozenset(one.name for one in folder.iterdir() if _SEGMENT.fullmatch(one.name))
     except OSError:

@@ -54,7 +54,7 @@ class Verification:
         """
         live = ask_live(self.home, self.site)
         # Read before any listing: what is owed now and arrives meanwhile is seen twice, not never.
-        owed = {place.name: owed_to(self.site, place.name) for place in places}
+        owed = {place.name: owed_to(self.home, self.site, place.name) for place in places}
         elsewhere = await hashes_elsewhere([self._open(place) for place in self.site.present])
         checks = []
         for place in places:

@@ -62,6 +62,11 @@ def queue_folder(home: Home, cluster: Cluster) -> Path:
     return home.folder / "wal"
 
 
+def owed_folder(home: Home, cluster: Cluster, destination: str) -> Path:
+    """Return where what a destination did not take yet waits for it."""
+    return queue_folder(home, cluster) / "owed" / destination
+
+
 class Queue:
     """The folders `inflight` and `owed`, one in each for every destination."""
 

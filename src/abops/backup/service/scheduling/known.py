@@ -16,7 +16,7 @@ from abops.backup.service.look import look_at
 from abops.backup.service.run import BackupService
 from abops.backup.store import schema
 from abops.backup.store.entries import get
-from abops.backup.store.records import Check, Drill, MirrorRun
+from abops.backup.store.records import Check, Drill, MirrorRun, Run
 from abops.backup.store.sets import sets
 from abops.kernel.clock import moment
 
@@ -52,13 +52,20 @@ def scene_of(service: BackupService) -> Scene:
                     gap_found=gap_found(checks),
                     verified=verified[place.name],
                     rehearsed=rehearsed.get(place.name),
+                    retained=max(
+                        (one.started for one in done if one.destination == place.name),
+                        default=None,
+                    ),
                     timeline=timeline,
                 )
             )
+        done = get(connection, Run, schema.run.c.kind == "retain", schema.run.c.state == "success")
         copied = get(connection, MirrorRun, schema.mirror.c.outcome == "success")
     whole = tuple(
         msgspec.structs.replace(
-            known, invalid=service.journal.broken(place), owed=len(owed_to(site, place.name))
+            known,
+            invalid=service.journal.broken(place),
+            owed=len(owed_to(service.home, site, place.name)),
         )
         for known, place in zip(places, site.sources, strict=True)
     )
