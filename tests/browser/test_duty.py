@@ -20,8 +20,8 @@ from abops.alerts.model import (
     Team,
 )
 from abops.alerts.route.matcher import parse_matchers
-from abops.kernel.clock import SystemClock
 from support.browser import DESK, PHONE, findings, serving
+from support.clocks import SetClock
 from support.desk import BY, PASSWORD, URL, Desk
 from support.servers import wait_until
 from support.work import SignIn, Work
@@ -30,16 +30,6 @@ pytestmark = pytest.mark.browser
 LOOKS = [(size, theme) for size in (DESK, PHONE) for theme in ("light", "dark")]
 BERLIN = "Europe/Berlin"
 THURSDAY = datetime(2026, 11, 26, 14, 20, tzinfo=UTC)
-
-
-class Then(SystemClock):
-    """A clock that goes on from a Thursday, so that the calendar is always the same."""
-
-    def __init__(self) -> None:
-        self.shift = THURSDAY - super().now()
-
-    def now(self) -> datetime:
-        return super().now() + self.shift
 
 
 def a_routing() -> Routing:
@@ -90,7 +80,7 @@ def _route(match: str, *send: str, **how: object) -> Route:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
-    clock = Then()
+    clock = SetClock(THURSDAY)  # so that the calendar is always the same
     desk = Desk(tmp_path_factory.mktemp("duty"), clock, routing=a_routing())
     desk.access.open()
     for name, role in {"ana": "responder", "bo": "responder", "cem": "viewer"}.items():
@@ -104,7 +94,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
         yield work
 
 
-def _happen(work: Work, clock: Then) -> None:
+def _happen(work: Work, clock: SetClock) -> None:
     """Let a page wait two minutes for a channel that does not answer, and silence the bot."""
     ask, service = work.console.ask, work.desk.service
     end = (clock.now() + timedelta(hours=3)).timestamp()
@@ -112,7 +102,7 @@ def _happen(work: Work, clock: Then) -> None:
     work.fires("ApiErrorStorm", "api")
     work.fires("BotSlow", "bot", severity="warning")
     wait_until(lambda: any(row.error for row in ask(service.channels)), what="a channel that fails")
-    clock.shift += timedelta(minutes=2)
+    clock.set(clock.now() + timedelta(minutes=2))
 
 
 PAGES = {"on-call": "/on-call", "routing": "/routing?severity=critical&service=payments"}

@@ -113,10 +113,10 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def findings(page: Page) -> list[str]:
+def findings(page: Page, within: str = "html") -> list[str]:
     """Return axe-core's serious and critical findings."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    result: dict[str, Any] = page.evaluate("axe.run()")
+    result: dict[str, Any] = page.evaluate("part => axe.run(part)", within)
     return [
         f"{found['impact']}: {found['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
         for found in result["violations"]

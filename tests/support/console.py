@@ -25,6 +25,7 @@ from abops.alerts.model import (
     Routing,
     ServiceConfig,
     ServiceEvent,
+    Storm,
     TimelineEntry,
 )
 from abops.alerts.service import AlertService
@@ -212,6 +213,13 @@ class MemoryService(AlertService):
 
     async def held_back(self) -> dict[str, int]:
         return {}
+
+    async def window_names(self) -> dict[int, str]:
+        return {}
+
+    async def storms(self, *, limit: int = 50) -> tuple[Storm, ...]:
+        found = [d.storm for d in self.details.values() if d.storm is not None]
+        return tuple(sorted(found, key=lambda storm: storm.ended_at is not None)[:limit])
 
     def calls(self) -> tuple[tuple[str, str], ...]:
         return self.config.calls

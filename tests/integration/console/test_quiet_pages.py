@@ -104,3 +104,13 @@ def test_ending_what_is_over_says_so(room: Room) -> None:
     status, page = room.seat("olga").sends("/silences/7/end")
     assert 404 == status
     assert "there is no silence 7 that could be ended" in page
+
+
+def test_the_timeline_of_an_incident_calls_a_window_by_its_name(room: Room) -> None:
+    desk, olga = room.desk, room.seat("olga")
+    room.fires(desk.alert("Slow", instance="a"), incidents=1)
+    asked = {"name": "New disk", "matchers": 'service="api"', "reason": "grows", "lasts": "1h"}
+    assert (303, "/maintenance?done=window") == olga.sends("/maintenance", repeat="once", **asked)
+    olga.sends("/maintenance/1/end")
+    timeline = olga.page("/incidents/1").partition('id="timeline"')[2]
+    assert "1 alert silenced by window 1 (New disk): grows" in timeline

@@ -51,3 +51,18 @@ def test_a_silence_in_the_timeline_is_told_and_a_short_pause_is_not() -> None:
 
 def test_every_kind_of_message_has_a_word() -> None:
     assert set(get_args(DeliveryKind)) == set(story.WORDS)
+
+
+def test_a_window_is_called_by_its_name_wherever_its_number_stands() -> None:
+    text = "2 alerts silenced by window 3: the volume grows"
+    assert "2 alerts silenced by window 3 (New disk): the volume grows" == story.named(
+        text, {3: "New disk"}
+    )
+    assert text == story.named(text, {4: "Other"})
+    assert "window 30 minutes" == story.named("window 30 minutes", {30: "x"})
+
+
+def test_what_was_told_beside_a_storm_says_of_which() -> None:
+    member = Member(an_alert(), "critical and not seen for a week: not part of INC-7", NOON)
+    assert 7 == story.storm_beside(a_detail(an_incident(8), member))
+    assert story.storm_beside(a_detail(an_incident(8))) is None

@@ -20,6 +20,7 @@ from abops.entry.web.incident_forms import add_incident_forms
 from abops.entry.web.incident_page import IncidentPage
 from abops.entry.web.pages import NAME_COOKIE, THEME_COOKIE, THEMES, Pages
 from abops.entry.web.runbooks import Runbooks
+from abops.entry.web.storms import storms_of
 
 KNOWN_AT_MOST: Final = 10_000
 """Incidents that counts and filters look at; beyond it the newest resolved ones count."""
@@ -51,7 +52,12 @@ def _add_incidents(
         query = listing.read_query(request.query_params)
         content = listing.list_incidents(known, query, pages.now())
         return pages.show(
-            request, "incidents.html", list=content, ranges=listing.RANGES, any_known=bool(known)
+            request,
+            "incidents.html",
+            list=content,
+            ranges=listing.RANGES,
+            any_known=bool(known),
+            storms=await storms_of(service, content.rows),
         )
 
     @router.get("/incidents/{number}")
@@ -71,7 +77,10 @@ def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks
             return RedirectResponse(page, 303)
         found = listing.find_incidents(known, words)
         books = [n for n in runbooks.names() if words and words.casefold() in n.casefold()]
-        return pages.show(request, "search.html", words=words, found=found, books=books)
+        storms = await storms_of(service, found)
+        return pages.show(
+            request, "search.html", words=words, found=found, books=books, storms=storms
+        )
 
     @router.get("/runbooks/{name}")
     async def runbook(request: Request, name: str) -> Response:

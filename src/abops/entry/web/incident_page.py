@@ -20,6 +20,7 @@ from abops.entry.web.pages import Pages
 from abops.entry.web.quiet_now import open_now, silent
 from abops.entry.web.quiet_words import matchers_of
 from abops.entry.web.runbooks import Runbook, Runbooks
+from abops.entry.web.storms import bars_of
 from abops.entry.web.topology import picture_of
 from abops.kernel.errors import OpsError
 
@@ -63,6 +64,7 @@ class IncidentPage:
         """Return the page; raises IncidentUnknownError."""
         detail = await self._service.incident(number)
         why = story.reason_of(detail)
+        names = await self._service.window_names()
         return self._pages.show(
             request,
             "incident.html",
@@ -71,11 +73,13 @@ class IncidentPage:
             incident=detail.summary,
             why=why,
             told=story.who_was_told(detail.deliveries),
-            timeline=story.with_gaps(await self._timeline(detail)),
+            timeline=story.with_gaps(await self._timeline(detail, names)),
             runbook=_runbook(self._runbooks, detail, why),
             picture=picture_of(detail, self._service.calls()),
             similar=await self._service.similar(detail),
-            silent=await self._silent(detail),
+            silent=await self._silent(detail, names),
+            bar=bars_of(detail.storm, detail.storm.rate) if detail.storm else None,
+            storm_beside=story.storm_beside(detail),
             refused=refused,
             said=SAID.get(request.query_params.get("done", ""), ""),
             **(await self._choices(request, detail) if may(request, "respond") else {}),
@@ -107,7 +111,9 @@ class IncidentPage:
         known = {name for team in teams if team.oncall for name in team.oncall.members}
         return sorted((known | {incident.acked_by, incident.owner}) - {""})
 
-    async def _timeline(self, detail: IncidentDetail) -> list[story.Entry]:
+    async def _timeline(
+        self, detail: IncidentDetail, names: Mapping[int, str]
+    ) -> list[story.Entry]:
         """Return what happened to it, with what was changed around it then."""
         incident = detail.summary
         begin = min(
@@ -124,9 +130,9 @@ class IncidentPage:
             for change in found
             if change.env in ("", incident.env) and change.service in near
         ]
-        return story.with_marks(detail.timeline, marks)
+        return story.with_marks(story.with_names(detail.timeline, names), marks)
 
-    async def _silent(self, detail: IncidentDetail) -> dict[str, str]:
+    async def _silent(self, detail: IncidentDetail, names: Mapping[int, str]) -> dict[str, str]:
         """Return, by fingerprint, which silence or window keeps an alert from people."""
         active = open_now(
             await self._service.silences(), await self._service.windows(), self._pages.now()
@@ -134,7 +140,10 @@ class IncidentPage:
         if not active:
             return {}
         kept = silent(active, (member.alert for member in detail.members))
-        return {fingerprint: f"{quiet.name}: {quiet.reason}" for fingerprint, quiet in kept.items()}
+        return {
+            fingerprint: story.named(f"{quiet.name}: {quiet.reason}", names)
+            for fingerprint, quiet in kept.items()
+        }
 
 
 def _runbook(runbooks: Runbooks, detail: IncidentDetail, why: Alert | None) -> Runbook | None:

@@ -4,12 +4,13 @@ The page needs no script; one keeps it current while a storm rages.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from msgspec import Struct
 
-from abops.alerts.model import Storm
+from abops.alerts.model import IncidentSummary, Storm
 from abops.alerts.service import AlertService
 from abops.alerts.storm.digest import ALONE_PAGES, DIGEST_EVERY_S, REPRESENTATIVES
 from abops.alerts.storm.stream import StormSetting
@@ -51,6 +52,16 @@ def storms_router(service: AlertService, pages: Pages) -> APIRouter:
         )
 
     return router
+
+
+async def storms_of(
+    service: AlertService, incidents: Iterable[IncidentSummary]
+) -> dict[int, Storm]:
+    """Return the storms that incidents of a list stand for, by number; mostly there are none."""
+    if all(incident.shape != "storm" for incident in incidents):
+        return {}
+    found = await service.storms(limit=AT_MOST)
+    return {storm.incident: storm for storm in reversed(found)}
 
 
 def bars_of(storm: Storm, most: float) -> Bars:

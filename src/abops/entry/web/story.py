@@ -1,10 +1,12 @@
 """What the page of one incident tells: why it came, who was told, when it was silent."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from abops.alerts.model import (
     SEVERITIES,
@@ -19,6 +21,8 @@ from abops.alerts.store.changes import StoredChange
 GAP: Final = timedelta(minutes=5)
 """A silence in a timeline from which on it is told."""
 _NEWS: Final = frozenset({"open", "rise", "fallback"})
+_WINDOW: Final = re.compile(r"\bwindow (\d+)(?=: )")
+_BESIDE: Final = re.compile(r"\bnot part of INC-(\d+)$")
 WORDS: Final[dict[DeliveryKind, str]] = {
     "open": "opened",
     "rise": "got worse",
@@ -84,6 +88,27 @@ def with_marks(timeline: Iterable[TimelineEntry], marks: Iterable[Mark]) -> list
     """Return what happened and what was changed, in order of time; a change before its effect."""
     entries: list[Entry] = [*marks, *timeline]
     return sorted(entries, key=lambda entry: entry.at)
+
+
+def with_names(timeline: Iterable[TimelineEntry], names: Mapping[int, str]) -> list[TimelineEntry]:
+    """Return the entries with what people called the windows that they name by number."""
+    return [replace(entry, text=named(entry.text, names)) for entry in timeline]
+
+
+def named(text: str, names: Mapping[int, str]) -> str:
+    """Call each window of a text by its name as well: window 3 (New disk): the volume grows."""
+
+    def called(found: "re.Match[str]") -> str:
+        name = names.get(int(found[1]), "")
+        return f"window {found[1]} ({name})" if name else found[0]
+
+    return _WINDOW.sub(called, text)
+
+
+def storm_beside(detail: IncidentDetail) -> int | None:
+    """Return the incident of the storm during which this one was told by itself. None: of none."""
+    found = (_BESIDE.search(member.reason) for member in detail.members)
+    return next((int(match[1]) for match in found if match), None)
 
 
 def reason_of(detail: IncidentDetail) -> Alert | None:

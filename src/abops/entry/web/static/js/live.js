@@ -66,7 +66,9 @@ function replacePart(part, fresh) {
   if (part.hasAttribute("data-keep") && isWorkedOn(part)) return;
   const focus = part.contains(document.activeElement) ? document.activeElement.tagName : null;
   part.className = fresh.className;
+  const folds = [...part.querySelectorAll("details")].map((fold) => fold.open);
   part.replaceChildren(...fresh.cloneNode(true).childNodes);
+  part.querySelectorAll("details").forEach((fold, index) => { fold.open = folds[index] ?? fold.open; });
   if (focus) part.querySelector(focus)?.focus();
 }
 
@@ -102,9 +104,10 @@ function patchRow(old, row) {
   [...old.cells].forEach((cell, index) => {
     // The link keeps its identity, so that focus and a click under way survive.
     if (cell.classList.contains("c-title")) {
-      const text = copy.cells[index].querySelector("a").innerHTML;
-      const link = cell.querySelector("a");
-      if (link.innerHTML !== text) link.innerHTML = text; // escaped by the server's template
+      const link = cell.querySelector("a"), fresh = copy.cells[index].querySelector("a");
+      if (link.innerHTML !== fresh.innerHTML) link.innerHTML = fresh.innerHTML; // escaped by the server's template
+      while (link.nextSibling) link.nextSibling.remove();
+      while (fresh.nextSibling) cell.append(fresh.nextSibling);
     } else {
       cell.replaceWith(copy.cells[index].cloneNode(true));
     }
