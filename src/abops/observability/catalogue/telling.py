@@ -154,6 +154,8 @@ def _direct_cases() -> tuple[Case, ...]:
     told = timedelta(seconds=40)
     down = {_FIRING: "1x20", _UP: "0x20"}
     well = {_UP: "1x20", _LEADS: "1x20", _OUTBOX: "27x20"}
+    last_word = {_LEADS: "1x20", _OUTBOX: "3x20"}
+    another = _UP.replace("abops-alerts", "another")
     return (
         Case("the service is down", down, timedelta(seconds=10), (fired,)),
         Case("not before its hold", down, timedelta(seconds=5)),
@@ -175,13 +177,17 @@ def _direct_cases() -> tuple[Case, ...]:
             {_FIRING: "1x20", **well, _OTHER_UP: "1x20", _OTHER_LEADS: "0x20"},
             told,
         ),
-        Case(
-            "the service is down, its last word was good", down | {_OUTBOX: "3x20"}, told, (fired,)
-        ),
+        Case("the service is down, its last word was good", down | last_word, told, (fired,)),
         Case("the service is well", {_FIRING: "1x20", **well}, told),
         Case(
+            "the service is down, another job is well",
+            down | last_word | {another: "1x20"},
+            told,
+            (fired,),
+        ),
+        Case(
             "the service is well, another job is not",
-            {_FIRING: "1x20", **well, _UP.replace("abops-alerts", "another"): "0x20"},
+            {_FIRING: "1x20", **well, another: "0x20"},
             told,
         ),
         Case("nothing fires", {_UP: "0x20"}, told),
