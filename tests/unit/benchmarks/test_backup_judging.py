@@ -98,3 +98,72 @@ def test_the_median_of_runs_is_judged_and_the_worst_count_of_segments(
 def test_p95_is_that_of_the_slowest_twentieth(archiver: ModuleType) -> None:
     assert 95.0 == archiver.row("p", [float(one) for one in range(1, 101)])["p95_ms"]
     assert 19.0 == archiver.row("p", [float(one) for one in range(1, 21)])["p95_ms"]
+
+
+EVERY_S = 50.0
+
+
+@pytest.fixture
+def endurance(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("endurance/judging", monkeypatch)
+
+
+def found_at(endurance: ModuleType, *states: str, there: str = "") -> list[object]:
+    """Return the outcomes of times in `eu`, one after the other; `there`: runs with a set."""
+    planned = [
+        endurance.Planned("eu", EVERY_S * number, f"fault {number}")
+        for number in range(len(states))
+    ]
+    runs = [
+        endurance.Attempted(f"r{n}", "eu", "incr", EVERY_S * n + 1, state, 1, f"set {n}", "why")
+        for n, state in enumerate(states)
+        if state
+    ]
+    sets = {run.label: run.id for run in runs if run.state == "success"}
+    sets |= {f"orphan of {run}": run for run in there.split()}
+    return list(endurance.outcomes(planned, runs, {"eu": sets}, EVERY_S))
+
+
+def test_a_planned_time_is_good_only_when_a_set_of_its_run_is_there(
+    endurance: ModuleType,
+) -> None:
+    found = found_at(endurance, "success", "interrupted", "", "interrupted", there="r3")
+    assert [True, False, False, True] == [one.good for one in found]
+    assert [False, False, False, True] == [one.unnoted for one in found]
+    assert ["success", "interrupted", "unknown", "interrupted"] == [one.state for one in found]
+
+
+def test_a_run_that_says_success_and_left_no_set_is_not_good(endurance: ModuleType) -> None:
+    run = endurance.Attempted("r", "eu", "incr", 0.0, "success", 1, "gone")
+    planned = [endurance.Planned("eu", 0.0, "")]
+    (one,) = endurance.outcomes(planned, [run], {"eu": {}}, EVERY_S)
+    assert (False, ("gone",)) == (one.good, one.labels)
+
+
+def test_each_failure_has_a_line_with_what_made_it_good(endurance: ModuleType) -> None:
+    found = found_at(endurance, "failed", "missed", "success", "failed")
+    assert [
+        "eu under fault 0: failed after 1 attempts, made good 2 later: why",
+        "eu under fault 1: missed after 1 attempts, made good 1 later: why",
+        "eu under fault 3: failed after 1 attempts, never made good: why",
+    ] == endurance.told(found)
+    assert 2 == endurance.longest_without(found)
+
+
+def test_everything_acknowledged_that_is_missing_counts_as_lost(endurance: ModuleType) -> None:
+    nothing = endurance.Loss(0, {"eu": ""}, {"eu": 0}, {"eu": 0}, 0)
+    assert 0 == nothing.count
+    for loss in (
+        nothing._replace(rows=1),
+        nothing._replace(restored={"eu": "written differ"}),
+        nothing._replace(segments={"eu": 1}),
+        nothing._replace(sets={"eu": 1}),
+    ):
+        assert 1 == loss.count
+
+
+def test_a_segment_is_kept_once_and_as_it_was_handed_over_last(endurance: ModuleType) -> None:
+    names = [f"{number:024X}" for number in range(5)]
+    lines = [f"{name} old" for name in names] + [f"{name} a" for name in names] + ["torn li"]
+    kept = {names[0]: ["a"], names[1]: ["old"], names[2]: ["a", "a"], names[3]: []}
+    assert 4 == endurance.segments_lost(endurance.handed_over(lines), kept)
