@@ -18,9 +18,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from stores import Asking, Store, a_store
 
 from abops.kernel.clock import SystemClock
 
@@ -43,8 +45,8 @@ class Recorder:
     """Takes whatever is posted, and answers as Slack, PagerDuty or Telegram would."""
 
     port: int = field(default_factory=free_port)
-    pages: Counter[str] = field(default_factory=Counter)
-    """Triggers received, by dedup_key."""
+    pages: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Triggers received, by routing_key and dedup_key."""
     posts: int = 0
 
     def start(self) -> None:
@@ -83,7 +85,7 @@ class Recorder:
         if path.startswith("/v2/enqueue"):
             event = json.loads(body)
             if event["event_action"] == "trigger":
-                self.pages[event["dedup_key"]] += 1
+                self.pages[event["routing_key"], event["dedup_key"]] += 1
             return "202 Accepted", {"status": "success", "dedup_key": event["dedup_key"]}
         self.posts += 1
         if "/bot" in path:
@@ -99,6 +101,8 @@ class Service:
     recorder: Recorder
     core: int | None
     port: int = field(default_factory=free_port)
+    store: Store = field(default_factory=lambda: Store("sqlite"))
+    inventory: Path = ROOT / "platform.yaml"
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -113,9 +117,11 @@ class Service:
 
     def prepare(self) -> None:
         """Write secrets and endpoints."""
-        for name in ("slack", "pd-dev", "telegram", "smtp"):
+        keys = ("pd-dev", "pd-devops", "pd-management")
+        for name in ("slack", *keys, "telegram", "smtp"):
             self._write(f"secrets/{name}", f"secret-of-{name}")
         self._write("secrets/ingest", self.token)
+        self._write("store", self.store.address)
         base = f"http://{HOST}:{self.recorder.port}"
         endpoints = {
             "slack_api_url": f"{base}/api/",
@@ -135,9 +141,11 @@ class Service:
         """Start it and wait until it is ready."""
         argv = [] if self.core is None else ["taskset", "-c", str(self.core)]
         argv += [str(Path(sys.executable).with_name("abops")), "alerts", "serve"]
-        argv += ["--inventory", str(ROOT / "platform.yaml"), "--env", "local"]
+        argv += ["--inventory", str(self.inventory), "--env", "local"]
         argv += ["--port", str(self.port), "--data-dir", str(self.folder / "data")]
         argv += ["--endpoints", str(self.folder / "endpoints.json")]
+        if self.store.address:
+            argv += ["--store-file", str(self.folder / "store")]
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(argv, stdout=log, stderr=log)  # noqa: S603 - our own
         deadline = time.monotonic() + START_S
@@ -160,6 +168,22 @@ class Service:
             self.process.send_signal(sig)
             self.process.wait(30)
 
+    @contextmanager
+    def asking(self) -> Iterator[Asking]:
+        """Give a connection that reads its store."""
+        with self.store.asking(self.database) as ask:
+            yield ask
+
+    def leads(self) -> bool:
+        """Tell whether it keeps the incidents, as it says itself."""
+        try:
+            with socket.create_connection((HOST, self.port), 1) as link:
+                link.sendall(f"GET /metrics HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode())
+                text = b"".join(iter(lambda: link.recv(65_536), b""))
+        except OSError:
+            return False
+        return b"\nabops_alerts_leads 1.0" in text
+
     def cpu_s(self) -> float:
         """Return the CPU seconds it has used."""
         stat = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
@@ -172,18 +196,42 @@ class Service:
 
 
 @contextmanager
-def service(*, core: int | None = None) -> Iterator[Service]:
+def service(*, core: int | None = None, store: str = "sqlite") -> Iterator[Service]:
     """Run the service in a temporary folder until the block ends."""
+    with replicas(1, core=core, store=store) as (running,):
+        yield running
+
+
+@contextmanager
+def replicas(
+    count: int, *, core: int | None = None, store: str = "sqlite", inventory: str = ""
+) -> Iterator[tuple[Service, ...]]:
+    """Run services that share a store, the first of which leads, until the block ends.
+
+    `inventory` is the text of another one than the shipped.
+    """
     recorder = Recorder()
     recorder.start()
-    with tempfile.TemporaryDirectory(prefix="abops-bench-") as folder:
-        running = Service(Path(folder), recorder, core)
-        running.prepare()
-        running.start()
-        try:
-            yield running
-        finally:
-            running.stop()
+    with (
+        a_store(store) as place,
+        tempfile.TemporaryDirectory(prefix="abops-bench-") as folder,
+        ExitStack() as running,
+    ):
+        file = ROOT / "platform.yaml"
+        if inventory:
+            file = Path(folder, "platform.yaml")
+            file.write_text(inventory)
+        token = secrets.token_hex(16)
+        found = []
+        for number in range(count):
+            one = Service(
+                Path(folder, str(number)), recorder, core, store=place, inventory=file, token=token
+            )
+            one.prepare()
+            running.callback(one.stop)
+            one.start()
+            found.append(one)
+        yield tuple(found)
 
 
 def a_body(

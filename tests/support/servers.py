@@ -147,21 +147,23 @@ def _as_server_user() -> list[str]:
 
 
 @contextmanager
-def start_postgres(folder: Path, *, port: int | None = None) -> Iterator[Postgres]:
-    """Run a PostgreSQL with a new cluster; `folder` gets its log.
+def start_postgres(
+    folder: Path, *, port: int | None = None, fsync: bool = False
+) -> Iterator[Postgres]:
+    """Run a PostgreSQL with a new cluster; `folder` gets its log. Tests need no `fsync`.
 
     Its data lie in a folder of their own: every new pytest session closes the ones of pytest to
     other users, and with that to the user of a PostgreSQL that still runs.
     """
     with (
         tempfile.TemporaryDirectory(prefix="abops-pg-", ignore_cleanup_errors=True) as home,
-        _cluster(Path(home), folder, port or free_port()) as server,
+        _cluster(Path(home), folder, port or free_port(), fsync=fsync) as server,
     ):
         yield server
 
 
 @contextmanager
-def _cluster(home: Path, folder: Path, port: int) -> Iterator[Postgres]:
+def _cluster(home: Path, folder: Path, port: int, *, fsync: bool) -> Iterator[Postgres]:
     programs = find_tool("postgres").parent
     prefix, data, run = _as_server_user(), home / "data", home / "run"
     folder.mkdir(parents=True, exist_ok=True)
@@ -178,7 +180,7 @@ def _cluster(home: Path, folder: Path, port: int) -> Iterator[Postgres]:
     initdb += ["--locale=C.UTF-8", "-A", "scram-sha-256", f"--pwfile={password_file}"]
     subprocess.run([*prefix, *initdb], check=True, capture_output=True, cwd="/")
     argv = [*prefix, programs / "postgres", "-D", data, "-p", str(port), "-k", run]
-    argv += ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    argv += ["-c", "listen_addresses=127.0.0.1", "-c", f"fsync={'on' if fsync else 'off'}"]
     argv += ["-c", "shared_preload_libraries=pg_stat_statements"]
     ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
     with running(
