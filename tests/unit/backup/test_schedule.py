@@ -20,6 +20,9 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
+LONG_AGO = {"rehearsed": 0.0, "retained": 1.0}
+
+
 def a_full(at: datetime, **different: object) -> SetFacts:
     return a_set(label_of(at), **different)
 
@@ -29,7 +32,7 @@ def an_incr(full: SetFacts, at: datetime, **different: object) -> SetFacts:
 
 
 def a_place(*sets: SetFacts, **different: object) -> Place:
-    place = Place(name="eu", generation="g1", sets=sets, verified=0.0, rehearsed=0.0)
+    place = Place(name="eu", generation="g1", sets=sets, verified=0.0, **LONG_AGO)
     return msgspec.structs.replace(place, **different)
 
 
@@ -347,3 +350,14 @@ def test_the_first_set_of_a_destination_is_verified_and_then_restored_at_once() 
     assert [("verify", first.stopped)] == chores()
     assert [("drill", first.stopped)] == chores(verified=1.0)
     assert [] == chores(verified=1.0, rehearsed=1.0)
+
+
+def test_old_sets_may_go_once_after_each_verification() -> None:
+    def kinds(**known: float | None) -> list[str]:
+        place = a_place(a_full(NOON - MINUTE), **{"retained": None, **known})
+        return [one.kind for one in due(NOON, [place], [], POLICY) if one.kind == "retain"]
+
+    assert [] == kinds(verified=None)
+    assert ["retain"] == kinds(verified=5.0)
+    assert ["retain"] == kinds(verified=5.0, retained=4.0)
+    assert [] == kinds(verified=5.0, retained=6.0)

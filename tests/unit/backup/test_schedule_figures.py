@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from abops.backup.model import Timetable
+from abops.backup.retain import Promise
 from abops.backup.service.scheduling.figures import (
     FAMILIES,
     Keyed,
@@ -10,6 +11,7 @@ from abops.backup.service.scheduling.figures import (
     runs_by_outcome,
 )
 from abops.backup.service.scheduling.known import gap_found
+from abops.backup.service.scheduling.public_names import PUBLIC
 from abops.backup.store.records import (
     Bundle,
     Check,
@@ -184,22 +186,13 @@ def test_a_mirror_lags_since_the_first_verification_that_it_has_not_copied() -> 
     assert {("vault",): 0.0} == values(up_to_date, "abops_backup_mirror_lag_seconds")
 
 
-def test_what_was_found_broken_is_nothing_to_return_to() -> None:
-    sets = (
-        a_set("20251120-010000F", stopped=NOW - 5 * DAY),
-        a_set("20251124-010000F", stopped=NOW - DAY),
-    )
-    broken = Verdict(
-        destination="eu",
-        generation="g1",
-        label="20251120-010000F",
-        valid=False,
-        at=NOW,
-        check_id="c",
-    )
-    known = Known(now=NOW, places=(EU,), sets=sets, verdicts=(broken,))
+def test_how_far_back_one_can_go_is_what_retention_says() -> None:
+    promises = {"eu": Promise(NOW - DAY, ("a",), ("b", "c")), "us": Promise(None)}
+    known = Known(now=NOW, places=(EU,), promises=promises)
     oldest = values(known, "abops_backup_oldest_recoverable_timestamp_seconds")
     assert {("eu",): NOW - DAY} == oldest
+    violations = values(known, "abops_backup_retention_violations")
+    assert {("eu",): 3.0, ("us",): 0.0} == violations
 
 
 def test_bundles_and_keys_have_their_own_age() -> None:
@@ -213,3 +206,32 @@ def test_bundles_and_keys_have_their_own_age() -> None:
     saved = values(known, "abops_backup_config_last_success_timestamp_seconds")
     assert {("eu",): 20.0} == saved
     assert {("eu", "g1"): 3.0} == values(known, "abops_backup_key_age_days")
+
+
+def test_the_names_of_the_public_exporter_say_the_same() -> None:
+    us = msgspec.structs.replace(EU, name="us")
+    sets = (
+        a_set("20251123-010000F", stopped=NOW - 2 * DAY, error=True),
+        a_set("20251124-010000F", stopped=NOW - DAY),
+    )
+    known = Known(now=NOW, places=(EU, us, VAULT), sets=sets, stanza="main", pg_version="15")
+    found = {
+        family.name: {one.labels: one.value for one in samples}
+        for family, samples in figures(known, PUBLIC)
+    }
+    error = ("full", "y", "1", "1", "main")
+    assert {
+        "pgbackrest_backup_since_last_completion_seconds": {("full", "y", "main"): DAY},
+        "pgbackrest_repo_status": {
+            ("aes-256-cbc", "1", "main"): 0,
+            ("aes-256-cbc", "2", "main"): 2,
+        },
+        "pgbackrest_backup_error_status": {
+            ("20251123-010000F", *error): 1,
+            ("20251124-010000F", *error): 0,
+        },
+        "pgbackrest_wal_archive_status": {
+            ("1", "15", "1", "main", "", ""): 1,
+            ("1", "15", "2", "main", "", ""): 0,
+        },
+    } == found

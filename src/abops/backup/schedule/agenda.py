@@ -84,6 +84,7 @@ def _chores(now: datetime, places: Sequence[Place], policy: Timetable) -> list[D
     night = last_slot(policy.drill, policy.tz, now)
     turn = places[slot_number(policy.drill, night) % len(places)] if places else None
     wanted = [_look(place, now, policy) for place in places]
+    wanted += [_retention(place) for place in places]
     wanted += [_rehearsal(place, night, policy, turn=place is turn) for place in places]
     every = policy.config_every_s
     planned = now.timestamp() // every * every
@@ -103,6 +104,16 @@ def _look(place: Place, now: datetime, policy: Timetable) -> Due | None:
         return None
     said = f"the daily one of {policy.verify}"
     return Due(destination=place.name, kind="verify", planned=looked, reason=said)
+
+
+def _retention(place: Place) -> Due | None:
+    """Return what lets old sets go: after each verification that found everything whole."""
+    if not place.sets or place.verified is None:
+        return None
+    if place.retained is not None and place.retained > place.verified:
+        return None
+    said = "it was found whole"
+    return Due(destination=place.name, kind="retain", planned=place.verified, reason=said)
 
 
 def _rehearsal(place: Place, night: datetime, policy: Timetable, *, turn: bool) -> Due | None:

@@ -21,6 +21,8 @@ class Place(Struct, frozen=True, kw_only=True):
     """The live server's; None when it is not known."""
     verified: float | None = None
     """When it was last found whole; None when it never was."""
+    retained: float | None = None
+    """When the policy last let something go there, or found nothing to let go."""
     rehearsed: float | None = None
     """When a restore from it last succeeded; None when none ever did."""
     owed: int = 0
@@ -43,7 +45,7 @@ class Due(Struct, frozen=True, kw_only=True):
 
     destination: str
     kind: str
-    """full, incr, verify, drill, config, mirror."""
+    """full, incr, verify, retain, drill, config, mirror."""
     planned: float
     reason: str
     attempt: int = 1

@@ -7,13 +7,14 @@ from typing import Final
 
 import msgspec
 
-from abops.backup.model import Destination
+from abops.backup.model import Destination, SetFacts
 from abops.backup.schedule.place import run_id
 from abops.backup.store.database import Catalog
 from abops.backup.store.entries import Condition, get, of, put
 from abops.backup.store.records import Run, RunState, Verdict
 from abops.backup.store.schema import run as run_table
 from abops.backup.store.schema import verdict as verdict_table
+from abops.backup.store.sets import sets
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 
@@ -72,6 +73,9 @@ class Journal:
     def close_cut_off(self, place: Destination) -> None:
         """Note the end of backups whose process is gone; for who holds the destination's lock."""
         self._close(run_table.c.destination == place.name, run_table.c.kind.in_(BACKUPS))
+        with self._catalog.read() as connection:
+            kept = sets(connection, place.name, place.generation)
+        self.adopt(kept)
 
     def close_others(self, holder: str) -> None:
         """Note the end of what is no backup and was begun by schedulers before `holder`'s lead."""
@@ -89,6 +93,30 @@ class Journal:
                 for one in left
             ]
             put(connection, *gone)
+
+    def adopt(self, sets: Iterable[SetFacts]) -> None:
+        """Note that runs succeeded whose engine outlived them: the set that they began is there."""
+        made = {one.run: one for one in sets if one.run}
+        with self._catalog.write() as connection:
+            left = get(
+                connection,
+                Run,
+                run_table.c.id.in_(made),
+                run_table.c.state.in_(["interrupted", "failed"]),
+            )
+            put(
+                connection,
+                *(
+                    msgspec.structs.replace(
+                        one,
+                        state="success",
+                        error="",
+                        label=made[one.id].label,
+                        ended=made[one.id].stopped,
+                    )
+                    for one in left
+                ),
+            )
 
     def note_missed(self, runs: Iterable[Run]) -> None:
         """Note runs that nobody began."""

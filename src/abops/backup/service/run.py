@@ -117,6 +117,7 @@ class BackupService:
         at = seen.destination
         with self.catalog.write() as connection:
             note_sets(connection, at.name, at.generation, seen.sets, expired=expired)
+        self.journal.adopt(seen.sets)
 
     async def _copy(self, seen: Seen, run: Run, told: Progress | None) -> SetFacts:
         place = seen.destination

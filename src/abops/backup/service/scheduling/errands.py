@@ -10,6 +10,7 @@ from abops.backup.schedule.place import Due
 from abops.backup.service.configuration import ConfigurationService
 from abops.backup.service.journal import BACKUPS
 from abops.backup.service.mirroring import MirrorService
+from abops.backup.service.retaining import RetentionService
 from abops.backup.service.run import BackupService, Wanted
 from abops.backup.service.scheduling.known import unreachable
 from abops.backup.service.verifying import Verification
@@ -19,7 +20,7 @@ from abops.kernel.errors import OpsError
 
 Gather = Callable[[], Awaitable[Mapping[str, bytes]]]
 """Returns what goes into a bundle beside the home."""
-HOLDING: Final = frozenset({*BACKUPS, "verify"})
+HOLDING: Final = frozenset({*BACKUPS, "verify", "retain"})
 """What has its destination in hand while it runs."""
 
 
@@ -53,6 +54,8 @@ class Errands:
         )
         if due.kind in BACKUPS:
             return await self._backup(due, run)
+        if due.kind == "retain":
+            return await self._retain(due, run)
         work = {
             "verify": self._verify,
             "drill": self._drill,
@@ -69,6 +72,13 @@ class Errands:
         if made.outcome == "failed":
             raise RunFailedError(made.error, hint=made.hint or RunFailedError.hint)
         return made.label
+
+    async def _retain(self, due: Due, run: Run) -> str:
+        service = RetentionService(self._home, self._site, clock=self._clock)
+        done = await service.run(self._place(due.destination), planned=run)
+        if done.outcome == "failed":
+            raise RunFailedError(done.error, hint=done.hint or RunFailedError.hint)
+        return done.reason
 
     async def _verify(self, due: Due) -> str:
         place = self._place(due.destination)

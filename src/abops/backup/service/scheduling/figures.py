@@ -11,6 +11,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from abops.backup.model import Destination, SetFacts, Timetable
+from abops.backup.retain import Promise
 from abops.backup.schedule.agenda import BACKUPS, may_be_tried
 from abops.backup.store.records import Bundle, Check, Drill, MirrorRun, Run, Verdict
 
@@ -33,6 +34,8 @@ class Known(Struct, frozen=True, kw_only=True):
     now: float
     places: tuple[Destination, ...]
     timetable: Timetable = Timetable()
+    stanza: str = ""
+    pg_version: str = ""
     sets: tuple[SetFacts, ...] = ()
     """All that are stored, of every generation."""
     runs: tuple[Run, ...] = ()
@@ -42,6 +45,8 @@ class Known(Struct, frozen=True, kw_only=True):
     mirrors: tuple[MirrorRun, ...] = ()
     bundles: tuple[Bundle, ...] = ()
     keys: tuple[Keyed, ...] = ()
+    promises: dict[str, Promise] = {}
+    """Whether the policy is kept, by destination."""
 
 
 class Sample(Struct, frozen=True):
@@ -198,16 +203,14 @@ def _mirror_lags(known: Known) -> Iterator[Sample]:
 
 
 def _oldest(known: Known) -> Iterator[Sample]:
-    """Yield the earliest moment that can be returned to: the end of the oldest whole full set."""
-    for name, mine in _sources(known):
-        broken = {one.label for one in known.verdicts if one.destination == name and not one.valid}
-        whole = [
-            one.stopped
-            for one in mine
-            if one.type == "full" and not one.error and one.label not in broken
-        ]
-        if whole:
-            yield Sample((name,), whole[0])
+    for name, promise in known.promises.items():
+        if promise.oldest_recoverable is not None:
+            yield Sample((name,), promise.oldest_recoverable)
+
+
+def _violations(known: Known) -> Iterator[Sample]:
+    for name, promise in known.promises.items():
+        yield Sample((name,), promise.violations)
 
 
 _DEST: Final = ("dest",)
@@ -302,9 +305,15 @@ FAMILIES: Final = (
     ),
     Family(
         "abops_backup_oldest_recoverable_timestamp_seconds",
-        "Earliest moment that can be returned to",
+        "From this moment on each point can be returned to",
         _DEST,
         _oldest,
+    ),
+    Family(
+        "abops_backup_retention_violations",
+        "Sets that the policy keeps and that are gone, or that it let go and that are there",
+        _DEST,
+        _violations,
     ),
 )
 

@@ -6,10 +6,11 @@ before a backup is begun its destination is asked itself.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
-from abops.backup.model import Destination, Home
+from abops.backup.model import Destination, Home, SetFacts
 from abops.backup.schedule.place import Copying, Place
 from abops.backup.service.live import ask_live, owed_to
 from abops.backup.service.look import look_at
@@ -20,7 +21,7 @@ from abops.backup.store.records import Check, Drill, MirrorRun, Run
 from abops.backup.store.sets import sets
 from abops.kernel.clock import moment
 
-_CHECKS_REMEMBERED = 400
+_CHECKS_REMEMBERED: Final = 400
 """As many as the verification asks when a hole was first seen."""
 
 
@@ -31,57 +32,85 @@ class Scene(msgspec.Struct, frozen=True):
     mirrors: tuple[Copying, ...]
 
 
+class _Memory(msgspec.Struct, frozen=True):
+    """What the catalog remembers; from new to old, but for the sets."""
+
+    sets: tuple[SetFacts, ...]
+    checks: dict[str, tuple[Check, ...]]
+    """By destination."""
+    drills: tuple[Drill, ...]
+    retained: tuple[Run, ...]
+    copied: tuple[MirrorRun, ...]
+
+    def verified(self, name: str) -> float | None:
+        """Return when a destination was last found whole."""
+        checks = self.checks.get(name, ())
+        return next((one.ended for one in checks if one.outcome == "success"), None)
+
+
 def scene_of(service: BackupService) -> Scene:
-    """Return what is known now, without asking a destination."""
-    site = service.site
-    timeline = ask_live(service.home, site).timeline
-    places, verified = [], {}
-    with service.catalog.read() as connection:
-        good = get(connection, Drill, schema.drill.c.outcome == "success")
-        rehearsed = {one.destination: one.ended for one in sorted(good, key=lambda one: one.ended)}
-        for place in site.sources:
-            mine = schema.check.c.destination == place.name
-            checks = get(connection, Check, mine, newest="ended", limit=_CHECKS_REMEMBERED)
-            passed = [one.ended for one in checks if one.outcome == "success"]
-            verified[place.name] = max(passed, default=None)
-            places.append(
-                Place(
-                    name=place.name,
-                    generation=place.generation,
-                    sets=sets(connection, place.name, place.generation),
-                    gap_found=gap_found(checks),
-                    verified=verified[place.name],
-                    rehearsed=rehearsed.get(place.name),
-                    retained=max(
-                        (one.started for one in done if one.destination == place.name),
-                        default=None,
-                    ),
-                    timeline=timeline,
-                )
-            )
-        done = get(connection, Run, schema.run.c.kind == "retain", schema.run.c.state == "success")
-        copied = get(connection, MirrorRun, schema.mirror.c.outcome == "success")
-    whole = tuple(
-        msgspec.structs.replace(
-            known,
-            invalid=service.journal.broken(place),
-            owed=len(owed_to(service.home, site, place.name)),
-        )
-        for known, place in zip(places, site.sources, strict=True)
-    )
+    """Return what is known now, without asking a destination. Who was given up is left out."""
+    memory = _remembered(service)
+    timeline = ask_live(service.home, service.site).timeline
+    places = tuple(_place(service, one, memory, timeline) for one in service.site.present)
     mirrors = tuple(
         Copying(
             name=one.name,
             source=one.of,
-            verified=verified.get(one.of),
-            copied=max(
-                (run.started for run in copied if run.destination == one.name), default=None
-            ),
+            verified=memory.verified(one.of),
+            copied=_last_start(memory.copied, one.name),
         )
-        for one in site.destinations
-        if one.role == "mirror"
+        for one in service.site.destinations
+        if one.role == "mirror" and not {one.name, one.of} & service.site.away
     )
-    return Scene(whole, mirrors)
+    return Scene(places, mirrors)
+
+
+def _remembered(service: BackupService) -> _Memory:
+    runs, checks = schema.run.c, schema.check.c
+    with service.catalog.read() as connection:
+        return _Memory(
+            sets(connection),
+            {
+                place.name: get(
+                    connection,
+                    Check,
+                    checks.destination == place.name,
+                    newest="ended",
+                    limit=_CHECKS_REMEMBERED,
+                )
+                for place in service.site.sources
+            },
+            get(connection, Drill, schema.drill.c.outcome == "success", newest="ended"),
+            get(connection, Run, runs.kind == "retain", runs.state == "success", newest="started"),
+            get(connection, MirrorRun, schema.mirror.c.outcome == "success", newest="started"),
+        )
+
+
+def _place(
+    service: BackupService, place: Destination, memory: _Memory, timeline: int | None
+) -> Place:
+    rehearsed = (one.ended for one in memory.drills if one.destination == place.name)
+    return Place(
+        name=place.name,
+        generation=place.generation,
+        sets=tuple(
+            one
+            for one in memory.sets
+            if (one.destination, one.generation) == (place.name, place.generation)
+        ),
+        invalid=service.journal.broken(place),
+        gap_found=gap_found(memory.checks[place.name]),
+        timeline=timeline,
+        verified=memory.verified(place.name),
+        retained=_last_start(memory.retained, place.name),
+        rehearsed=next(rehearsed, None),
+        owed=len(owed_to(service.home, service.site, place.name)),
+    )
+
+
+def _last_start(runs: Sequence[Run | MirrorRun], name: str) -> float | None:
+    return next((one.started for one in runs if one.destination == name), None)
 
 
 def protected_since(home: Home, place: Place) -> datetime:

@@ -9,9 +9,11 @@ from prometheus_client import CollectorRegistry, ProcessCollector, start_http_se
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from abops.backup.model import Home
+from abops.backup.model import Home, Site
 from abops.backup.postgres.site import load_site
-from abops.backup.service.scheduling.figures import Family, Keyed, Known, Sample, figures
+from abops.backup.service.retaining import RetentionService
+from abops.backup.service.scheduling.figures import FAMILIES, Family, Keyed, Known, Sample, figures
+from abops.backup.service.scheduling.public_names import PUBLIC
 from abops.backup.service.scheduling.scheduler import Scheduler
 from abops.backup.store.database import Catalog
 from abops.backup.store.entries import get
@@ -28,12 +30,17 @@ _log = structlog.get_logger()
 def read_known(home: Home, catalog: Catalog, clock: Clock) -> Known:
     """Return what the figures are made of, of one moment."""
     site = load_site(home)
+    retention = RetentionService(home, site, clock=clock)
+    promises = {place.name: retention.promise(place) for place in site.sources}
+    retention.catalog.close()
     with catalog.read() as connection:
         kept = sets(connection)
         return Known(
             now=clock.now().timestamp(),
             places=site.destinations,
             timetable=site.schedule,
+            stanza=site.stanza,
+            pg_version=_version(site),
             sets=kept,
             runs=get(connection, Run, run_table.c.kind.in_(["full", "incr"])),
             checks=get(connection, Check, newest="ended", limit=_LAST_CHECKS),
@@ -49,7 +56,16 @@ def read_known(home: Home, catalog: Catalog, clock: Clock) -> Known:
                 )
                 for place in site.sources
             ),
+            promises=promises,
         )
+
+
+def _version(site: Site) -> str:
+    """Return the version of the protected cluster, empty while its folder is away."""
+    try:
+        return (site.cluster.data / "PG_VERSION").read_text().strip()
+    except OSError:
+        return ""
 
 
 class _Figures(Collector):
@@ -68,7 +84,7 @@ class _Figures(Collector):
         except (OpsError, OSError) as error:
             _log.warning("no figures", error=str(error))
             return
-        for family, samples in figures(known):
+        for family, samples in figures(known, (*FAMILIES, *PUBLIC)):
             yield self._family(family, samples)
 
     def _own(self) -> Iterator[Metric]:
