@@ -12,7 +12,7 @@ from support.alerts import ROOT
 @pytest.mark.slow
 def test_nothing_is_lost_when_it_is_killed_under_load() -> None:
     script = ROOT / "benchmarks" / "crash" / "run.py"
-    argv = [sys.executable, str(script), "--kills", "2", "--output", "json"]
+    argv = [sys.executable, str(script), "--kills", "2", "--store", "sqlite", "--output", "json"]
     ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
-    result = json.loads(ended.stdout)
+    result = json.loads(ended.stdout)["sqlite"]
     assert (0, 0, True) == (ended.returncode, result["lost"], result["passed"])
