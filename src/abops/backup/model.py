@@ -54,6 +54,9 @@ class Destination(Struct, frozen=True):
     port: int
     path: str
     generation: str
+    """The key generation that backups are made with."""
+    next: str = ""
+    """The generation that a rotation is bringing in: the log goes there too."""
     region: str = ""
     account: str = ""
     ca_file: str = ""
@@ -62,6 +65,11 @@ class Destination(Struct, frozen=True):
     of: str = ""
     lock_mode: str = ""
     lock_days: int = 0
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The generations that the log goes to."""
+        return (self.generation, *([self.next] if self.next else []))
 
     @property
     def folder(self) -> str:

@@ -42,6 +42,39 @@ def with_shift(home: Home, site: Site) -> Site:
     return msgspec.structs.replace(site, shift=shift)
 
 
+def with_generations(home: Home, site: Site) -> Site:
+    """Return the site with the keys that are in use here, where the inventory names older ones.
+
+    Who goes back to an older key would write into a repository that ends by its retention.
+    """
+    try:
+        before = {place.name: place for place in load_site(home).destinations}
+    except NotProtectedError:
+        return site
+    places = []
+    for place in site.destinations:
+        old = before.get(place.name)
+        if old is not None and number_of(old.generation) >= number_of(place.generation):
+            place = msgspec.structs.replace(place, generation=old.generation, next=old.next)  # noqa: PLW2901 - the same place
+        places.append(place)
+    return msgspec.structs.replace(site, destinations=tuple(places))
+
+
+def number_of(generation: str) -> int:
+    """Return which key generation `g3` is."""
+    digits = generation.lstrip("g")
+    return int(digits) if digits.isdecimal() else 0
+
+
+def generations_of(home: Home, place: Destination) -> tuple[Destination, ...]:
+    """Return a destination once for each key generation that the home can read, oldest first."""
+    names = {path.name.split(".")[-2] for path in home.folder.glob(f"{place.name}.*.conf")}
+    return tuple(
+        msgspec.structs.replace(place, generation=name, next="")
+        for name in sorted(names, key=number_of)
+    )
+
+
 def read_site(text: bytes) -> Site:
     """Return the site that a site.json tells. Raises msgspec.MsgspecError."""
     return msgspec.json.decode(text, type=Site, dec_hook=_from_json)

@@ -28,6 +28,8 @@ CERTIFICATE_WARNING_S: Final = 21 * 86_400.0
 FREE_WARNING_RATIO: Final = 0.2
 FREE_LIMIT_RATIO: Final = 0.1
 """Below it the archiver refuses to keep copies for a destination that is away."""
+KEY_WARNING_DAYS: Final = 335
+KEY_LIMIT_DAYS: Final = 365
 State = Literal["ok", "warning", "failed"]
 
 
@@ -46,6 +48,7 @@ async def examine(home: Home, site: Site, *, clock: Clock | None = None) -> tupl
     engine = engine_of(home, site)
     found = [*await _program(engine, site), *_database(home, site)]
     found += [*_files(home, site), *_space(home, site)]
+    found += [*_keys(home, site, clock or SystemClock())]
     places = await asyncio.gather(
         *(
             _destination(home, site, engine, place, clock or SystemClock())
@@ -172,6 +175,24 @@ def _space(home: Home, site: Site) -> Iterator[Finding]:
             state = "warning" if ratio >= FREE_LIMIT_RATIO else "failed"
         hint = "" if state == "ok" else f"make space: below {FREE_LIMIT_RATIO:.0%} nothing is owed"
         yield Finding("space", name, state, f"{ratio:.0%} free", hint)
+
+
+def _keys(home: Home, site: Site, clock: Clock) -> Iterator[Finding]:
+    for place in site.sources:
+        try:
+            made = home.passphrase(place.name, place.generation).stat().st_mtime
+        except OSError:
+            continue  # it is among what is missing
+        days = int((clock.now().timestamp() - made) // 86_400)
+        state: State = "ok" if days < KEY_WARNING_DAYS else "warning"
+        state = state if days < KEY_LIMIT_DAYS else "failed"
+        told = f"{place.generation} is {days} days old"
+        hint = "" if state == "ok" else f"abops backup rotate-key {place.name}"
+        if place.next:
+            state = "warning" if state == "ok" else state
+            told += f", {place.next} is being brought in"
+            hint = f"abops backup rotate-key {place.name} goes on with it"
+        yield Finding("key", place.name, state, told, hint)
 
 
 async def _destination(

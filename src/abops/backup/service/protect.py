@@ -15,7 +15,12 @@ from abops.backup.postgres.cluster import wanted_settings
 from abops.backup.postgres.credentials import credentials_of, make_passphrase
 from abops.backup.postgres.engine import engine_of
 from abops.backup.postgres.faults import explain
-from abops.backup.postgres.site import prepare_destination, save_site, with_shift
+from abops.backup.postgres.site import (
+    prepare_destination,
+    save_site,
+    with_generations,
+    with_shift,
+)
 from abops.clients.objectstore import open_store
 from abops.clients.pgbackrest import Engine
 from abops.clients.pgbackrest_answers import Capabilities
@@ -54,10 +59,11 @@ async def protect(home: Home, site: Site, *, make_buckets: bool) -> tuple[Begun,
     engine = engine_of(home, site)
     can = await engine.capabilities()
     _check_version(can, site)
+    site = with_generations(home, with_shift(home, site))
     for place in site.destinations:
         make_passphrase(home, place)
         credentials_of(home, place)
-    save_site(home, with_shift(home, site))
+    save_site(home, site)
     for folder in (home.drills, home.programs):
         folder.mkdir(exist_ok=True)
     return tuple(
@@ -84,13 +90,20 @@ async def _begin(  # noqa: PLR0913, PLR0917 - one call, all of it is needed
                 await store.bucket.lock(place.lock_mode, place.lock_days)
         if place.role == "mirror":
             return Begun(place.name, "mirror", f"copies {place.of}")
-        config = prepare_destination(home, site, place, can)
-        answer = await engine.run(config, site.stanza, "stanza-create", timeout_s=STANZA_TIMEOUT_S)
-        if answer.code != 0:
-            raise explain(place, "stanza-create", answer)
+        await make_stanza(home, site, place, engine, can)
     except OpsError as error:
         return Begun(place.name, "failed", str(error), error.hint)
     return Begun(place.name, "ready", f"{place.endpoint}, {place.container}{place.folder}")
+
+
+async def make_stanza(
+    home: Home, site: Site, place: Destination, engine: Engine, can: Capabilities
+) -> None:
+    """Configure the engine for a destination and begin there; again, it changes nothing."""
+    config = prepare_destination(home, site, place, can)
+    answer = await engine.run(config, site.stanza, "stanza-create", timeout_s=STANZA_TIMEOUT_S)
+    if answer.code != 0:
+        raise explain(place, "stanza-create", answer)
 
 
 def _check_version(can: Capabilities, site: Site) -> None:

@@ -5,7 +5,7 @@ own words, for every key generation that this home has a configuration of; drill
 evidence. Verdicts do not: the next verification gives them, and until then nothing expires.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from abops.backup.drill.evidence import read_evidence
 from abops.backup.drill.run import record_of
 from abops.backup.model import Destination, Home, Site
 from abops.backup.postgres.engine import engine_of
+from abops.backup.postgres.site import generations_of
 from abops.backup.service.look import look_at
 from abops.backup.store.database import Catalog, CatalogError
 from abops.backup.store.entries import put
@@ -39,7 +40,7 @@ async def rebuild(
 ) -> tuple[tuple[Rebuilt, ...], Path | None]:
     """Write the catalog again; return what each told, and where a broken one was put."""
     aside = _put_aside(home, clock or SystemClock())
-    asked = [one for place in places for one in generations(home, place)]
+    asked = [one for place in places for one in generations_of(home, place)]
     found = await look_at(home, site, engine_of(home, site), asked)
     catalog = Catalog(home.catalog)
     rows = []
@@ -58,13 +59,6 @@ async def rebuild(
     finally:
         catalog.close()
     return tuple(rows), aside
-
-
-def generations(home: Home, place: Destination) -> Iterator[Destination]:
-    """Yield a destination once for each key generation that this home can read, oldest first."""
-    names = {path.name.split(".")[-2] for path in home.folder.glob(f"{place.name}.*.conf")}
-    for name in sorted(names, key=lambda one: (len(one), one)):
-        yield replace(place, generation=name)
 
 
 def _put_aside(home: Home, clock: Clock) -> Path | None:

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from abops.backup.model import Destination, Home, SegmentName, SetFacts, Site
+from abops.backup.postgres.credentials import credentials_of
 from abops.backup.postgres.engine import engine_of
 from abops.backup.postgres.faults import DestinationError, explain
+from abops.backup.postgres.site import generations_of, number_of
 from abops.backup.retain import (
     Fate,
     Plan,
@@ -26,7 +29,7 @@ from abops.backup.retain import (
     removal,
 )
 from abops.backup.service.journal import Journal
-from abops.backup.service.lock import hold
+from abops.backup.service.lock import RunHeldError, hold
 from abops.backup.service.look import look
 from abops.backup.service.verifying import Verification, kept_facts
 from abops.backup.store import schema
@@ -34,11 +37,13 @@ from abops.backup.store.database import Catalog
 from abops.backup.store.entries import drop, get
 from abops.backup.store.records import Check, Hold, Run
 from abops.backup.store.sets import note_expiring, note_sets, sets
+from abops.clients.objectstore import open_store
 from abops.clients.pgbackrest_expiry import Expiry, LogRun, read_expiry
 from abops.kernel.clock import Clock, SystemClock
 from abops.kernel.errors import OpsError
 
 EXPIRE_TIMEOUT_S: Final = 3_600.0
+DAY_S: Final = 86_400.0
 FRESH_S: Final = 26 * 3_600.0
 """A verification that is older says too little about today."""
 _SHOWN: Final = 4
@@ -81,6 +86,8 @@ class Retained(Struct, frozen=True, kw_only=True):
     """Labels that went, or would."""
     segments: int = 0
     """Segments of log that went with them."""
+    ended: tuple[str, ...] = ()
+    """Earlier key generations that went as a whole, or would: the present one covers the days."""
     error: str = ""
     hint: str = ""
 
@@ -119,17 +126,25 @@ class RetentionService:
                 if not known:
                     reason = "nothing was remembered of it: verified now, removed the next time"
                     return _told("nothing", place, decision, 0, reason=reason)
-                return await self._remove(place, decision)
-        except DestinationError as error:
+                found = await self._remove(place, decision)
+                over = await self._over(place, decision)
+                for old in over:
+                    await self._end(old)
+                return replace(found, ended=tuple(old.generation for old in over))
+        except RunHeldError:
+            raise
+        except OpsError as error:
             return _failed(place, error)
 
     async def plan(self, place: Destination) -> Retained:
         """Return what `run` would do now by what is known; nothing is changed."""
         try:
             decision = await self._decide(place)
-        except DestinationError as error:
+            over = await self._over(place, decision)
+        except OpsError as error:
             return _failed(place, error)
-        return _told("planned", place, decision, decision.segments)
+        found = _told("planned", place, decision, decision.segments)
+        return replace(found, ended=tuple(old.generation for old in over))
 
     def promise(self, place: Destination) -> Promise:
         """Return whether the policy is kept, by what is known; the metrics are made of it."""
@@ -197,6 +212,35 @@ class RetentionService:
         left = {one.label for one in after.sets}
         _same_sets(place, {one.label for one in decision.sets} - left, gone)
         return _told("removed" if done else "nothing", place, decision, _segments(done))
+
+    async def _over(self, place: Destination, decision: _Decision) -> list[Destination]:
+        """Return the earlier key generations that nothing promised needs any more."""
+        now = self._clock.now()
+        horizon = now.timestamp() - self.site.retention.days * DAY_S
+        covering = [one for one in decision.sets if one.label == decision.plan.covering]
+        if not covering or covering[0].stopped > horizon:
+            return []
+        over = []
+        for old in generations_of(self.home, place):
+            if number_of(old.generation) >= number_of(place.generation):
+                continue
+            seen = await look(self.home, self.site, self._engine, old)
+            if seen.problem is not None:
+                raise seen.problem
+            _, _, held = kept_facts(self.catalog, old, now.timestamp())
+            if not held and not any(one.keep for one in seen.sets):
+                over.append(old)
+        return over
+
+    async def _end(self, old: Destination) -> None:
+        """Remove the repository of an earlier key; its passphrase stays in the secrets."""
+        facts, _, _ = kept_facts(self.catalog, old, 0.0)
+        labels = [one.label for one in facts]
+        with self.catalog.write() as connection:
+            note_expiring(connection, old.name, old.generation, labels)
+        store = open_store(old, credentials_of(self.home, old), clock=self._clock)
+        await store.delete([one.path for one in await store.list(old.folder.strip("/"))])
+        self.home.engine(old.name, old.generation).unlink(missing_ok=True)
 
     async def _expire(self, place: Destination, *options: str) -> Expiry:
         answer = await self._engine.run(

@@ -97,12 +97,13 @@ class Server:
                 return Reply(1, "nobody here knows this request")
 
     def _reload(self) -> Reply:
-        """Go on by the rules that the site has now: after a failover, after a failback."""
+        """Go on by the rules and keys that the site has now: after a failover, in a rotation."""
         try:
             site = load_site(self._home)
         except OpsError as error:
             return Reply(1, str(error))
         self._archiver.rules, self._asked = site.log_rules, _names(site)
+        self._archiver.carrier = EngineCarrier(self._home, site)
         _log.info("rules are read again", leads=site.lead, away=sorted(site.away))
         return Reply(0)
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "expire": "The same as retain, by the engine's word.",
     "keep": "Keep a set by name, whatever the policy; or no longer.",
     "catalog": "The memory of what was made: have it again from the destinations' own words.",
+    "rotate-key": "A new key for a destination, proven before it takes over.",
     "list": "Which backups there are, and what of each.",
     "run": "Make a backup in each destination now.",
     "schedule": "Make, verify, rehearse and save by the timetable; once, or until stopped.",

@@ -97,6 +97,7 @@ def _show(found: "list[Retained]", output: str, *, each_set: bool) -> None:
                 "outcome": one.outcome,
                 "sets": len(one.removed),
                 "segments": one.segments,
+                "ended": ", ".join(one.ended) or "-",
                 "removed": ", ".join(one.removed) or "-",
                 "because": one.error or one.reason,
             }
