@@ -53,6 +53,8 @@ def test_a_version_can_what_its_notes_say(version: str, claims: dict[str, object
         ("unable to connect to 'localhost:1': Connection refused", 49, None),
         ("no answer within 10 s", -1, faults.DestinationUnreachableError),
         ("unable to write '/x': [28] No space left on device", 64, faults.DiskFullError),
+        ("raised from local-1: [500] Internal Server Error", 39, faults.DestinationFailingError),
+        ("HTTP request failed with 503 (Slow Down):", 39, faults.DestinationFailingError),
         ("unable to acquire lock on file", 50, faults.LockedError),
         ("terminated on signal from system [SIGTERM]", 63, faults.EngineInterruptedError),
         ("archive_command '/bin/true' must contain pgbackrest", 68, faults.ArchivingError),
@@ -67,6 +69,13 @@ def test_a_failure_has_a_name_and_a_next_step(
     assert (expected or faults.DestinationUnreachableError) is type(error)
     assert str(error).startswith("eu: backup: ")
     assert error.hint
+
+
+def test_a_line_that_only_says_that_errors_follow_is_no_reason() -> None:
+    text = "archive-push command encountered error(s):\n[FileOpenError] on '/x': not there"
+    assert "eu: archive-push: [FileOpenError] on '/x': not there" == str(
+        meaning(EU, "archive-push", 104, text)
+    )
 
 
 def test_a_refusal_about_the_clock_names_the_offset() -> None:

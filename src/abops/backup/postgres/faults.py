@@ -49,6 +49,12 @@ class DestinationClockError(DestinationError):
     hint = "Set this machine's clock: signatures are accepted within five minutes."
 
 
+class DestinationFailingError(DestinationError):
+    """A destination answers, with errors of its own."""
+
+    hint = "See the store itself at its provider: its health, and whether its disks are full."
+
+
 class BucketMissingError(DestinationError):
     """The bucket or container of a destination is not there."""
 
@@ -97,6 +103,7 @@ _PASSPHRASE: Final = _WORDS(
     r"cipher header invalid|CryptoError: unable to flush|key/value found outside of section"
 )
 _NO_SPACE_WORDS: Final = _WORDS(r"No space left|ENOSPC|InsufficientStorage")
+_FAILING: Final = _WORDS(r"(?:failed with |\[)5\d\d\b")
 _AWAY: Final = _WORDS(
     r"unable to connect|timeout|timed out|unexpected eof|connection (?:refused|reset)"
     r"|unable to get address|no answer within|HostConnectError|unreachable"
@@ -124,8 +131,14 @@ def meaning(
         told = f"this machine's clock is {abs(offset) / 60:.1f} min {way} the store's"
         return DestinationClockError(f"{where}: {told}")
     error, told = _kind(code, text)
-    first = text.strip().partition("\n")[0][:_SHOWN]
+    first = _first_words(text)[:_SHOWN]
     return error(f"{where}: {told or first or f'ended with {code}'}")
+
+
+def _first_words(text: str) -> str:
+    """Return the first line that says something: some only say that others follow."""
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return next((line for line in lines if line and not line.endswith("error(s):")), "")
 
 
 def _offset_s(text: str, at: float) -> float | None:
@@ -153,6 +166,7 @@ _BY_WORDS: Final = (
     (_CERTIFICATE, DestinationCertificateError, ""),
     (_PASSPHRASE, PassphraseError, "the passphrase does not open what is there"),
     (_NO_SPACE_WORDS, DiskFullError, ""),
+    (_FAILING, DestinationFailingError, "it answers with errors of its own"),
     (_AWAY, DestinationUnreachableError, "it did not answer"),
 )
 _BY_CODE: Final[dict[int, tuple[type[DestinationError], str]]] = {
