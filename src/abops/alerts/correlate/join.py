@@ -144,8 +144,12 @@ class Correlator:
 
     def record(self, sighting: Sighting, group: int) -> None:
         """Note that the alert is in this group, and learn what comes together."""
-        self.affinity.observe(sighting.kind, sighting.at)
+        self.learn(sighting)
         self.note(sighting, group)
+
+    def learn(self, sighting: Sighting) -> None:
+        """Learn what comes together."""
+        self.affinity.observe(sighting.kind, sighting.at)
 
     def note(self, sighting: Sighting, group: int) -> None:
         """Note where an alert is that has been learned from before."""

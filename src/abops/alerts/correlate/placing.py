@@ -1,5 +1,6 @@
 """Where an alert stands, read from its labels: for the running service and for a recorded night."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -7,6 +8,18 @@ from abops.alerts.correlate.topology import Place
 
 ABOUT_NOTHING: Final = frozenset({"Watchdog", "DirectPage"})
 """Alerts that always fire, or repeat others."""
+
+
+_BUDGET: Final = re.compile(r"error_?budget|burn_?rate", re.IGNORECASE)
+
+
+def outlasts(kind: str, severity: str) -> bool:
+    """Say whether an alert goes on long after its fault is over, and so tells nothing of the next.
+
+    A budget that is spent, or spent slowly, is counted over hours and days. One that is spent so
+    fast that it pages ends with its fault.
+    """
+    return severity != "critical" and _BUDGET.search(kind.partition(":")[0]) is not None
 
 
 def service_of(labels: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ entries of the outbox. Nothing joins a resolved incident.
 
 from collections.abc import Iterable, Sequence
 
-from abops.alerts.correlate.placing import service_of
+from abops.alerts.correlate.placing import outlasts, service_of
 from abops.alerts.model import (
     SEVERITIES,
     Actor,
@@ -242,7 +242,7 @@ class Incidents:
             starts_at=starts_at,
             ends_at=None,
             ended_by="",
-            incident=known.incident if known else None,
+            incident=known.incident if known and self._goes_on(known, step.unit.now) else None,
             kind=kind_in(event),
         )
         self._memory.alerts[event.fingerprint] = record
@@ -258,8 +258,25 @@ class Incidents:
         self.passing.began(step, record)
         self.flapping.observe(step, record, before=known)
         if not self.storms.is_storm(record.incident):
-            self._joining.record(record, event, step.unit.now)
+            self._joining.record(record, event, step.unit.now, first=number is None)
         step.alert(record, event, reason, terms)
+
+    def _goes_on(self, known: AlertRecord, now: float) -> bool:
+        """Say whether the fault still goes on that an alert was part of before it ended.
+
+        A budget that is spent holds an incident open for days. What comes back meanwhile is the
+        next fault, unless it ended lately or something else of the first one still fires.
+        """
+        lately = now - self._settings.gap_s
+        if outlasts(known.kind, known.severity) or (known.ends_at or 0.0) >= lately:
+            return True
+        if known.incident is None or known.incident not in self._memory.open:
+            return True
+        return any(
+            other.state == "firing" or (other.ends_at or 0.0) >= lately
+            for other in self._memory.of(known.incident)
+            if other is not known and not outlasts(other.kind, other.severity)
+        )
 
     def _begins_again(
         self, step: Step, known: AlertRecord, event: AlertEvent, starts_at: float

@@ -8,7 +8,7 @@ from typing import Final
 
 from abops.alerts.correlate.join import Correlator, Match, Setting, Sighting
 from abops.alerts.correlate.kinds import kind_of
-from abops.alerts.correlate.placing import place_of, stands_alone
+from abops.alerts.correlate.placing import outlasts, place_of, stands_alone
 from abops.alerts.correlate.rules import Rules
 from abops.alerts.correlate.topology import Topology
 from abops.alerts.model import AlertEvent, ServiceConfig
@@ -43,6 +43,8 @@ class Joining:
             self._fresh() if kept is None else Correlator.restore(kept, topology, self._setting)
         )
         for row in rows.recent_sightings(connection, now - self._setting.gap_s):
+            if outlasts(row.kind, row.severity) and not row.first:
+                continue
             place = place_of(row.service, row.env, row.labels)
             self._correlator.note(Sighting(row.kind, place, row.at), row.incident)
         self.reread(connection)
@@ -64,10 +66,18 @@ class Joining:
         match = self._correlator.match(_sighting(record, event, now))
         return self._rules.judge(record.env, self._sorting.sides(event.labels), now, match)
 
-    def record(self, record: AlertRecord, event: AlertEvent, now: float) -> None:
-        """Note that the alert is in its incident now."""
+    def record(
+        self, record: AlertRecord, event: AlertEvent, now: float, *, first: bool = True
+    ) -> None:
+        """Note that the alert is in its incident now, which may have begun with it.
+
+        What outlasts its fault says nothing of the next one, unless an incident begins with it.
+        """
         if record.incident is not None and not stands_alone(event.labels):
-            self._correlator.record(_sighting(record, event, now), record.incident)
+            sighting = _sighting(record, event, now)
+            self._correlator.learn(sighting)
+            if first or not outlasts(record.kind, record.severity):
+                self._correlator.note(sighting, record.incident)
             sides = self._sorting.sides(event.labels)
             self._rules.record(record.env, sides, now, record.incident)
             self._changed = True

@@ -123,19 +123,30 @@ class SightingRow(Struct, frozen=True):
     env: str
     labels: dict[str, str]
     at: float
+    severity: str = ""
+    first: bool = False
+    """Whether the incident began with it."""
 
 
 def recent_sightings(connection: Connection, since: float) -> list[SightingRow]:
     """Return the alerts that joined an unresolved incident since then, in their order."""
     rows = connection.exec_driver_sql(
-        "SELECT m.incident, a.kind, a.service, a.env, a.labels, m.joined_at FROM member AS m"
+        "SELECT m.incident, a.kind, a.service, a.env, a.labels, m.joined_at, a.severity,"
+        " i.opened_at FROM member AS m"
         " JOIN incident AS i ON i.number = m.incident JOIN alert AS a USING (fingerprint)"
         " WHERE i.state <> 'resolved' AND m.joined_at >= ? ORDER BY m.joined_at",
         (since,),
     )
     return [
         SightingRow(
-            row.incident, row.kind, row.service, row.env, _labels.decode(row.labels), row.joined_at
+            row.incident,
+            row.kind,
+            row.service,
+            row.env,
+            _labels.decode(row.labels),
+            row.joined_at,
+            row.severity,
+            row.joined_at <= row.opened_at,
         )
         for row in rows
     ]
