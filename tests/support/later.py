@@ -22,7 +22,7 @@ from abops.backup.model import Keeping
 from abops.backup.postgres.site import save_site
 from abops.stack.tools import find_tool
 from support.azure import AzureServer
-from support.backup import Protected, give_to_owner, protect, run_as_owner
+from support.backup import Protected, begin, give_to_owner, protect, run_as_owner
 from support.servers import wait_until
 
 
@@ -98,6 +98,16 @@ class Later:
         home = self.protected.home
         save_site(home, replace(self.protected.site, retention=Keeping(**rules)))
         give_to_owner(home.site)
+
+    def turn_to(self, generation: str) -> None:
+        """Make backups with another key from now on."""
+        home, site = self.protected.home, self.protected.site
+        places = tuple(replace(one, generation=generation) for one in site.destinations)
+        save_site(home, replace(site, destinations=places))
+        give_to_owner(home.site)
+        done = begin(self.protected, "azure")
+        assert 0 == done.returncode, done.stderr
+        self.protected.archive_directly("azure")
 
     @contextmanager
     def folder(self) -> Iterator[Path]:

@@ -106,3 +106,28 @@ async def test_nothing_goes_without_backups_without_memory_or_without_one_that_i
     (spoiled,) = world.told("retain")
     assert "no full set here is verified: nothing goes before one is" == spoiled["reason"]
     assert ("nothing", [older, newer]) == (spoiled["outcome"], world.labels())
+
+
+async def test_an_earlier_key_ends_as_a_whole_when_the_present_one_covers_the_days(
+    world: Later,
+) -> None:
+    protected = world.protected
+    world.make("full")
+    old = protected.destination("azure")
+    world.turn_to("g2")
+    world.make("full")
+    new = protected.destination("azure")
+    world.go(29)
+    (kept,) = world.told("retain")
+    assert [] == kept["ended"]
+    store = open_store(new, credentials_of(protected.home, new))
+    assert await store.list(old.folder.strip("/"))
+    world.go(31)
+    (planned,) = world.told("retain", "--dry-run")
+    assert ["g1"] == planned["ended"]
+    (gone,) = world.told("retain")
+    assert (["g1"], []) == (gone["ended"], gone["removed"])
+    assert [] == list(await store.list(old.folder.strip("/")))
+    assert not protected.home.engine("azure", "g1").exists()
+    (whole,) = world.told("verify")
+    assert ("success", []) == (whole["outcome"], whole["findings"])
