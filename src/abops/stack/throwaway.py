@@ -142,6 +142,8 @@ class ThrowAwayDatabase:
     folder: Path
     port: int
     settings: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    """The server that was started here; another may have taken its place."""
 
     @property
     def data(self) -> Path:
@@ -185,7 +187,7 @@ class ThrowAwayDatabase:
     def start(self) -> None:
         """Start it and wait until it takes writes. Raises ThrowAwayError."""
         argv = [*postgres_prefix(), str(self.programs / "postgres"), "-D", str(self.data)]
-        process = _spawn(argv, self.folder / "postgres.log")
+        process = self.process = _spawn(argv, self.folder / "postgres.log")
         _until(lambda: state_of(self.data) == "ready" or process.poll() is not None, "PostgreSQL")
         if process.poll() is not None:
             raise ThrowAwayError("PostgreSQL ended at once")
@@ -193,10 +195,12 @@ class ThrowAwayDatabase:
     def kill(self) -> None:
         """End whatever server runs on the data folder, at once."""
         pid = running_pid(self.data)
-        if pid is None:
-            return
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGQUIT)
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGQUIT)
+        if self.process is not None and self.process.pid == pid:
+            # Until somebody asks how it ended, it is still there.
+            self.process.wait(_END_WITHIN_S)
         _until(lambda: running_pid(self.data) is None, "the end of PostgreSQL")
 
     def call(self, *words: str | Path) -> str:

@@ -66,7 +66,8 @@ async def _of_home(drills: "Sequence[Evidence]", site: "Site") -> "Report":
     from abops.workflows.recovery.report import report_of_drills
     from abops.workflows.recovery.run import machine
 
-    return report_of_drills(drills, site, await machine(os.getloadavg()[0]))
+    at = await machine(os.getloadavg()[0], site.engine, site.cluster.programs / "postgres")
+    return report_of_drills(drills, site, at)
 
 
 def _tell(one: "Rehearsed") -> None:

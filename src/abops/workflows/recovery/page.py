@@ -21,7 +21,7 @@ def as_html(report: Report) -> str:
         ("took", seconds(report.ended - report.started)),
         ("machine", f"{at.cpus} CPUs, load {at.load_before:g} before and {at.load_after:g} after"),
         ("engine", f"pgBackRest {at.engine}"),
-        ("database", at.postgres),
+        ("database", f"PostgreSQL {at.postgres}"),
     ]
     state = "good" if not report.unmet else _CLASSES[_worst(report)]
     sections = "".join(map(_section, report.scenarios))
@@ -96,7 +96,7 @@ def _steps(steps: Iterable[Step]) -> str:
     for step in steps:
         kind = "failed" if step.code else "counts" if step.counts else "after"
         rows.append(
-            f'<tr class="{kind}"><td><code>{_text(step.line)}</code></td>'
+            f'<tr class="{kind}"><td><code>{_code(step.line)}</code></td>'
             f'<td class="n">{step.seconds:.1f}</td><td class="bars">'
             f'<i style="margin-left:{before / total:.2%};width:{step.seconds / total:.2%}"></i>'
             "</td></tr>"
@@ -151,6 +151,11 @@ def _facts(facts: Iterable[tuple[str, str]]) -> str:
         + "".join(f"<div><dt>{_text(k)}</dt><dd>{_text(v)}</dd></div>" for k, v in facts)
         + "</dl>"
     )
+
+
+def _code(line: str) -> str:
+    """Return a line that breaks between words only: an option that is cut reads like another."""
+    return " ".join(f"<span>{_text(word)}</span>" for word in line.split())
 
 
 def _text(text: str) -> str:

@@ -45,8 +45,8 @@ small { display: block; color: var(--muted); font-size: 12px }
 code {
   font: 13px/1.5 ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "Liberation Mono",
     monospace;
-  overflow-wrap: anywhere;
 }
+code span { display: inline-block; max-width: 100%; overflow-wrap: anywhere }
 .bars { width: 34% } td.bars { padding-block: 11px }
 .bars i {
   display: block; height: 10px; min-width: 2px; border-radius: 2px; background: var(--accent);

@@ -41,13 +41,13 @@ class Scenario(Struct, frozen=True, kw_only=True):
 def read_playbook(text: str) -> dict[int, Scenario]:
     """Return the scenarios of the page by number. Raises PlaybookError."""
     heads = [*_SECTION.finditer(text)]
+    if not heads:
+        raise PlaybookError("the page has no scenario")
     ends = [head.start() for head in heads[1:]] + [len(text)]
     found = {}
     for head, end in zip(heads, ends, strict=True):
         one = _scenario(int(head[1]), head[2].strip(), text[head.end() : end])
         found[one.number] = one
-    if not found:
-        raise PlaybookError("the page has no scenario")
     return found
 
 

@@ -70,7 +70,7 @@ async def rehearse(  # noqa: PLR0913 - what a rehearsal is told
         started=started.timestamp(),
         ended=clock.now().timestamp(),
         scenarios=tuple(found),
-        machine=await machine(load),
+        machine=await machine(load, find_tool("pgbackrest"), find_tool("postgres")),
     )
 
 
@@ -112,14 +112,14 @@ async def _one(
         )
 
 
-async def machine(load_before: float) -> Machine:
+async def machine(load_before: float, engine: Path, server: Path) -> Machine:
     """Return on what it was measured."""
-    capabilities = await Engine(find_tool("pgbackrest")).capabilities()
-    postgres = await call(find_tool("postgres"), "--version", timeout_s=_ASKED_S)
+    capabilities = await Engine(engine).capabilities()
+    postgres = await call(server, "--version", timeout_s=_ASKED_S)
     return Machine(
         cpus=os.cpu_count() or 0,
         load_before=round(load_before, 2),
         load_after=round(os.getloadavg()[0], 2),
         engine=capabilities.version,
-        postgres=postgres.output.decode(errors="replace").strip(),
+        postgres=postgres.output.decode(errors="replace").split()[2],
     )

@@ -146,7 +146,31 @@ async def corruption(scenario: Scenario, setting: Setting, clock: Clock) -> Rehe
     if not await stage.follow(scenario.lines, values):
         return stage.failed()
     lost, rows = stage.compare(expected, good)
+    stage.checks += await _handed_over(setting)
     return stage.result(expected, lost, rows)
+
+
+async def _handed_over(setting: Setting) -> list[Checked]:
+    """Judge the cutover: the old server ended in order, its folder is kept, history goes on."""
+    database = setting.database
+    old = database.process
+    kept = [
+        folder
+        for folder in database.folder.glob("data.before-*")
+        if (folder / "PG_VERSION").is_file()
+    ]
+    timeline = int(setting.sql("SELECT timeline_id FROM pg_control_checkpoint()"))
+    history = database.data / "pg_wal/archive_status" / f"{timeline:08X}.history.done"
+    archived = await setting.waited(history.is_file)
+    return [
+        judge(
+            "the old server ended in order",
+            old is not None and old.poll() == 0,
+            f"code {old and old.poll()}",
+        ),
+        judge("the old folder is kept", len(kept) == 1, f"{len(kept)} folders"),
+        judge("the new timeline and its history are archived", timeline > 1 and archived),
+    ]
 
 
 async def empty_machine(scenario: Scenario, setting: Setting, clock: Clock) -> Rehearsed:

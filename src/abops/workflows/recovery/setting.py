@@ -143,6 +143,14 @@ class Setting:
         told = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver"
         await _until(lambda: str(self.sql(told))[8:24] >= name[8:])
 
+    async def waited(self, claim: Callable[[], bool]) -> bool:
+        """Tell whether it comes true within the time that archiving may take."""
+        try:
+            await _until(claim)
+        except SettingError:
+            return False
+        return True
+
     def lose_machine(self) -> None:
         """Take away all that lies on the machine of the database: data, queue and home."""
         self.stop_archiver()

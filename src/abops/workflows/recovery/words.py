@@ -64,7 +64,7 @@ def as_markdown(report: Report) -> str:
     at = report.machine
     where = (
         f"{told(report.started)} to {told(report.ended)}; {at.cpus} CPUs, load {at.load_before:g} "
-        f"before, {at.load_after:g} after; pgBackRest {at.engine}, {at.postgres}."
+        f"before, {at.load_after:g} after; pgBackRest {at.engine}, PostgreSQL {at.postgres}."
     )
     lines = [f"# Recovery rehearsal {report.id}: {verdict(report)}", "", where, ""]
     lines += _table([{name: str(value) for name, value in row.items()} for row in rows(report)])
