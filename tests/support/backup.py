@@ -208,6 +208,8 @@ class Database:
     process: subprocess.Popen[bytes] | None = None
     server: Path | None = None
     """Folder of initdb and postgres, when it is another version than the clients'."""
+    log_volume: Path | None = None
+    """Where its write-ahead log lies, when it has a volume of its own."""
 
     @property
     def programs(self) -> Path:
@@ -245,6 +247,7 @@ class Database:
                 "trust",
             ),
             *("--locale=C.UTF-8", "--no-sync", "--data-checksums"),
+            *(("-X", self.log_volume / "pg_wal") if self.log_volume else ()),
         )
 
     def start(self) -> None:
@@ -303,10 +306,12 @@ class Database:
 
 
 @contextmanager
-def start_database(server: Path | None = None, /, **settings: str) -> Iterator[Database]:
+def start_database(
+    server: Path | None = None, log_volume: Path | None = None, /, **settings: str
+) -> Iterator[Database]:
     """Run a throw-away cluster in a folder that its user can reach."""
     folder = Path(tempfile.mkdtemp(prefix="abops-db-"))
-    database = Database(folder, free_port(), dict(settings), server=server)
+    database = Database(folder, free_port(), dict(settings), server=server, log_volume=log_volume)
     try:
         database.make()
         database.start()
@@ -398,13 +403,15 @@ def protect(
     beside: Mapping[str, StoreServer] | None = None,
     server: Path | None = None,
     engine: Path | None = None,
+    log_volume: Path | None = None,
     **settings: str,
 ) -> Iterator[Protected]:
     """Run a database and begin to protect it, in buckets of its own.
 
-    `beside`: other stores than regions; `server`, `engine`: other versions than the usual.
+    `beside`: other stores than regions; `server`, `engine`: other versions than the usual;
+    `log_volume`: where the log lies, when that is a volume of its own.
     """
-    with start_database(server, **settings) as database:
+    with start_database(server, log_volume, **settings) as database:
         servers: dict[str, StoreServer] = {**regions, **(beside or {})}
         chosen = tuple(names) or tuple(servers)
         mark = secrets.token_hex(4)

@@ -99,6 +99,17 @@ class Later:
         save_site(home, replace(self.protected.site, retention=Keeping(**rules)))
         give_to_owner(home.site)
 
+    @contextmanager
+    def engine_keeps(self, days: int) -> Iterator[None]:
+        """Have the engine's configuration tell other days than ours while the block runs."""
+        config = self.protected.config("azure")
+        right = config.read_text()
+        config.write_text(re.sub(r"(?m)^(repo1-retention-full)=.*$", rf"\1={days}", right))
+        try:
+            yield
+        finally:
+            config.write_text(right)
+
     def turn_to(self, generation: str) -> None:
         """Make backups with another key from now on."""
         home, site = self.protected.home, self.protected.site

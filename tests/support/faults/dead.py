@@ -35,7 +35,7 @@ def killed_postmaster(protected: Protected) -> Told:
     code, seconds = timed(lambda: run.wait(180))
     said = log.read_text()
     assert (1, True) == (code, "error: us: backup: " in said), said
-    wait_until(lambda: not list(_processes_in(database.data)), what="all of PostgreSQL gone")
+    wait_until(lambda: not list(processes_in(database.data)), what="all of PostgreSQL gone")
     database.start()
     after = made(protected, "--to", "us", "--type", "full")["us"]
     assert "success" == after["outcome"], after
@@ -52,7 +52,7 @@ def _is_copying(protected: Protected) -> bool:
     return any((protected.home.work("us") / "lock").glob("main-backup*.lock"))
 
 
-def _processes_in(folder: Path) -> Iterator[int]:
+def processes_in(folder: Path) -> Iterator[int]:
     """Yield the processes that work in a folder: those of a killed server live on for a moment."""
     for link in Path("/proc").glob("[0-9]*/cwd"):
         try:

@@ -70,3 +70,7 @@ def scheduled(protected: Protected) -> dict[str, str]:
             assert "success" == one["outcome"], one
             kinds[name] = kind
     return kinds
+
+
+class NotPlayedError(Exception):
+    """This scene cannot be played on this machine; the message says why."""

@@ -71,6 +71,12 @@ def test_a_failure_has_a_name_and_a_next_step(
     assert error.hint
 
 
+def test_a_full_disk_is_told_with_what_could_not_be_written() -> None:
+    text = "raised from local-1:\nunable to write '/x/y': [28] No space left on device\nhint: z"
+    told = "eu: restore: unable to write '/x/y': [28] No space left on device"
+    assert told == str(meaning(EU, "restore", 64, text))
+
+
 def test_a_line_that_only_says_that_errors_follow_is_no_reason() -> None:
     text = "archive-push command encountered error(s):\n[FileOpenError] on '/x': not there"
     assert "eu: archive-push: [FileOpenError] on '/x': not there" == str(

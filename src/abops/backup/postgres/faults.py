@@ -102,7 +102,7 @@ _CERTIFICATE: Final = _WORDS(r"(?:certificate|TLS error|SSL error|unable to veri
 _PASSPHRASE: Final = _WORDS(
     r"cipher header invalid|CryptoError: unable to flush|key/value found outside of section"
 )
-_NO_SPACE_WORDS: Final = _WORDS(r"No space left|ENOSPC|InsufficientStorage")
+_NO_SPACE_WORDS: Final = _WORDS(r"[^\n]*(?:No space left|ENOSPC|InsufficientStorage)[^\n]*")
 _FAILING: Final = _WORDS(r"(?:failed with |\[)5\d\d\b")
 _AWAY: Final = _WORDS(
     r"unable to connect|timeout|timed out|unexpected eof|connection (?:refused|reset)"
