@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+import re
 import secrets
-import tempfile
+import shutil
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from abops.backup.drill.fingerprints import Fingerprints, take
 from abops.backup.model import Destination
 from abops.backup.postgres.credentials import credentials_of
 from abops.backup.postgres.site import save_site
 from abops.clients.object_errors import StoreDeniedError
 from abops.clients.objectstore import Store, open_store
-from support.backup import Protected, give_to_owner, run_as_owner
+from abops.clients.postgres_session import SocketAddress
+from support.backup import SUPERUSER, Protected, give_to_owner, run_as_owner
 
 
 def _vault(protected: Protected) -> Destination:
@@ -82,33 +86,47 @@ async def test_only_what_was_verified_is_copied_and_restores(
 async def test_leaked_keys_delete_everything_and_the_state_before_is_restored(
     protected: Protected, vault: Store
 ) -> None:
-    moment = protected.database.sql(
-        "SELECT to_char(now() at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS')"
-    )
+    expected = {name: one for name, one in _tables(protected).items() if ": abops." not in name}
+    moment = datetime.fromisoformat(protected.database.sql("SELECT now()"))
+    # Stores count whole seconds.
     protected.database.sql("SELECT pg_sleep(1.1)")
     assert vault.bucket is not None
-    await vault.delete([one.path for one in await vault.list()])
-    assert () == await vault.list()
+    everywhere = [vault, *(_store(protected, protected.destination(n)) for n in ("eu", "us"))]
+    for store in everywhere:
+        await store.delete([one.path for one in await store.list()])
+        assert () == await store.list()
     version = next(one for one in await vault.bucket.versions("analyticbot") if not one.deleted)
     with pytest.raises(StoreDeniedError):
         await vault.bucket.delete_version(version.path, version.version)
-    await asyncio.to_thread(_restore, protected, moment)
+    found = await asyncio.to_thread(_restored, protected, moment)
+    assert expected == {name: found.get(name) for name in expected}
 
 
-def _restore(protected: Protected, moment: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="abops-vault-") as name:
-        target = Path(name) / "data"
-        Path(name).chmod(0o755)
-        target.mkdir(mode=0o700)
-        give_to_owner(target)
-        config = protected.home.engine("vault", "g1")
-        words = (config, protected.site.stanza, "restore", f"--pg1-path={target}")
-        options = (
-            "--repo=1",
-            f"--repo-target-time={moment}+00",
-            "--type=immediate",
-            "--archive-mode=off",
-        )
-        answer = asyncio.run(protected.engine.run(*words, *options))
-        assert 0 == answer.code, answer.errors
-        run_as_owner("stat", target / "PG_VERSION", target / "global" / "pg_control")
+def _tables(protected: Protected, folder: Path | None = None, port: int = 0) -> Fingerprints:
+    at = SocketAddress(
+        folder=folder or protected.database.socket,
+        port=port or protected.database.port,
+        user=SUPERUSER,
+    )
+    return take(at, "postgres")
+
+
+def _restored(protected: Protected, moment: datetime) -> Fingerprints:
+    """Restore what the vault held at a moment, start it, and return what it holds."""
+    target = protected.database.folder / "data.vault"
+    words = ("restore", "--to-dir", target, "--start")
+    now = protected.abops(*words, "--from", "vault")
+    assert 1 == now.returncode
+    assert not target.exists()
+    done = protected.abops(*words, "--at-state", moment.isoformat())
+    assert 0 == done.returncode, done.stderr + done.stdout
+    assert "vault" in done.stdout
+    started = re.search(r"psql -h (\S+) -p (\d+)", done.stderr)
+    assert started is not None
+    programs = protected.site.cluster.programs
+    try:
+        return _tables(protected, Path(started[1]), int(started[2]))
+    finally:
+        run_as_owner(programs / "pg_ctl", "-D", target, "-m", "immediate", "stop")
+        shutil.rmtree(target)
+        shutil.rmtree(started[1])

@@ -16,6 +16,7 @@ from abops.backup.restore.claim import claim
 from abops.backup.restore.fetch_log import FILE_NAME, RESTORE_COMMAND, log_script
 from abops.backup.restore.folder import Record, place_of, write_record
 from abops.backup.restore.gather import gather, owed_folders, repositories
+from abops.backup.restore.past import Past, check_engine, keepers
 from abops.backup.restore.plan import plan
 from abops.backup.restore.request import Plan, Rehearsal, Request
 from abops.backup.restore.target import Target
@@ -38,22 +39,29 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     timeline: int | None = None
     delta: bool = False
+    past: Past | None = None
+    """Read the sources as they were then."""
 
 
 async def make_plan(home: Home, site: Site, wish: Wish) -> Plan:
     """Look at the folder and the destinations, and decide. Raises RestoreRefusedError."""
     place = place_of(wish.folder)
-    found = await gather(home, site, wish.sources)
+    sources = wish.sources
+    if wish.past is not None:
+        check_engine(await engine_of(home, site).capabilities())
+        sources = keepers(site, sources)
+    found = await gather(home, site, sources, wish.past)
     request = Request(
         target=wish.target,
         place=place,
         label=wish.label,
-        sources=wish.sources,
+        sources=sources,
         timeline=wish.timeline,
         delta=wish.delta,
         spoiled=spoiled_sets(home),
     )
-    return plan(request, found.holdings, found.log, rehearsals(home))
+    made = plan(request, found.holdings, found.log, rehearsals(home))
+    return msgspec.structs.replace(made, past=wish.past)
 
 
 async def bring(
@@ -152,6 +160,8 @@ def _options(made: Plan) -> Sequence[str]:
         options.append("--target-action=promote")
     if made.delta:
         options.append("--delta")
+    if made.past is not None:
+        options += made.past.options
     return options
 
 
@@ -170,5 +180,6 @@ def _write_script(home: Home, site: Site, made: Plan) -> None:
         site.stanza,
         [one.config for one in places],
         owed_folders(home, site, made.logs),
+        made.past.options if made.past else (),
     )
     write_atomic(made.folder / FILE_NAME, text, mode=0o700)

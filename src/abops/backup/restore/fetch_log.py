@@ -28,7 +28,7 @@ owed() {{
 }}
 stored() {{
   timeout "${{ABOPS_LOG_DEADLINE:-30}}" {engine} --config="$1" --stanza={stanza} \\
-    --pg1-path="$PWD" --io-timeout=5 --log-level-console=off --log-level-stderr=error \\
+    --pg1-path="$PWD"{options} --io-timeout=5 --log-level-console=off --log-level-stderr=error \\
     archive-get "$name" "$path"
   case $? in
     0) exit 0 ;;
@@ -43,11 +43,21 @@ exit 126
 
 
 def log_script(
-    engine: Path, stanza: str, configs: Sequence[Path], owed: Iterable[Path] = ()
+    engine: Path,
+    stanza: str,
+    configs: Sequence[Path],
+    owed: Iterable[Path] = (),
+    options: Iterable[str] = (),
 ) -> str:
-    """Return the script: folders of owed segments first, they are on this machine."""
+    """Return the script: folders of owed segments first, they are on this machine.
+
+    `options` are the engine's own for every call.
+    """
     calls = [f"owed {shlex.quote(str(folder))}" for folder in owed]
     calls += [f"stored {shlex.quote(str(config))}" for config in configs]
     return _SCRIPT.format(
-        engine=shlex.quote(str(engine)), stanza=shlex.quote(stanza), calls="\n".join(calls)
+        engine=shlex.quote(str(engine)),
+        stanza=shlex.quote(stanza),
+        options="".join(f" {shlex.quote(option)}" for option in options),
+        calls="\n".join(calls),
     )

@@ -15,6 +15,7 @@ from abops.backup.postgres.engine import engine_of
 from abops.backup.postgres.facts import facts_of
 from abops.backup.postgres.log_files import Fork, forks_of, histories_of
 from abops.backup.restore.log import Log, merged, stored_segments
+from abops.backup.restore.past import Past
 from abops.backup.restore.request import Holding
 from abops.backup.wal.queue import owed_folder
 from abops.clients.pgbackrest import Engine
@@ -59,9 +60,11 @@ def repositories(home: Home, site: Site) -> tuple[Repository, ...]:
     return tuple(found)
 
 
-async def gather(home: Home, site: Site, names: Sequence[str] = ()) -> Found:
-    """Ask the named destinations, or all that no failover has given up."""
-    engine = engine_of(home, site)
+async def gather(
+    home: Home, site: Site, names: Sequence[str] = (), past: Past | None = None
+) -> Found:
+    """Ask the named destinations, or all that no failover has given up; `past`: as they were."""
+    engine = engine_of(home, site, past.environment if past else None)
     asked = [
         one
         for one in repositories(home, site)

@@ -5,6 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from abops.backup.model import SetFacts
+from abops.backup.restore.past import Past
 from abops.backup.restore.target import Target
 from abops.kernel.errors import OpsError
 
@@ -86,3 +87,5 @@ class Plan(Struct, frozen=True, kw_only=True):
     folder: Path
     delta: bool
     dead: tuple[str, ...] = ()
+    past: Past | None = None
+    """The source is read as it was then."""

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 @click.option("--name", help="To a named restore point.")
 @click.option("--immediate", is_flag=True, help="To the end of the set itself.")
 @click.option("--timeline", type=int, help="Along this timeline.  [default: the newest]")
+@click.option(
+    "--at-state",
+    "state",
+    metavar="TIME",
+    help="Read a store with versions as it was then: before somebody deleted what is in it.",
+)
 @click.option("--delta", is_flag=True, help="Reuse the files of a stopped cluster in the folder.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option("--start", is_flag=True, help="Start it afterwards, on a socket of its own.")
@@ -45,6 +51,7 @@ def command(  # noqa: PLR0913 - what a point in history can be told by
     xid: str | None,
     name: str | None,
     timeline: int | None,
+    state: str | None,
     output: str,
     immediate: bool,
     delta: bool,
@@ -54,11 +61,12 @@ def command(  # noqa: PLR0913 - what a point in history can be told by
     """Restore the database into a folder; nothing that runs is touched.
 
     Source, set, log and expected time are shown first. A point that cannot be reached is refused,
-    with the last one that can.
+    with the last one that can. --at-state reads mirrors with a lock, or those named by --from.
     """
     from abops.backup.postgres.site import load_site
     from abops.backup.restore.bring import Wish, bring, make_plan
-    from abops.backup.restore.target import target_of
+    from abops.backup.restore.past import past_of
+    from abops.backup.restore.target import read_time, target_of
     from abops.kernel.clock import SystemClock
 
     target = target_of(time=time, lsn=lsn, xid=xid, name=name, immediate=immediate)
@@ -69,6 +77,7 @@ def command(  # noqa: PLR0913 - what a point in history can be told by
         sources=sources,
         timeline=timeline,
         delta=delta,
+        past=past_of(read_time(state), SystemClock().now()) if state else None,
     )
     home = open_home(folder)
     site = load_site(home)
@@ -100,6 +109,8 @@ def _show_plan(made: "Plan", output: str) -> None:
         "space needed": f"{made.need / 1e6:,.0f} MB",
         "into": str(made.folder) + (" (delta)" if made.delta else ""),
     }
+    if made.past is not None:
+        rows["as it was"] = str(made.past)
     if made.dead:
         rows["not answering"] = ", ".join(made.dead)
     if output == "json":
