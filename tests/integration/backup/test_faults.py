@@ -1,8 +1,12 @@
 """Faults and what must come of them, on a real database with two regions."""
 
+import pytest
+
 from support.backup import Protected
 from support.faults.damage import damaged_object, missing_segments
 from support.faults.dead import killed_postmaster, region_gone
+from support.faults.disks import full_restore_target
+from support.faults.told import NotPlayedError
 
 
 def test_a_flipped_object_is_found_another_destination_restores_and_a_full_set_follows(
@@ -29,3 +33,15 @@ def test_a_postmaster_that_is_killed_during_a_backup_is_told_and_the_next_run_su
 def test_a_region_that_is_frozen_for_a_whole_backup_holds_up_nothing(protected: Protected) -> None:
     protected.database.fill()
     assert 0 == region_gone(protected, "freeze", 20).lost
+
+
+def test_a_restore_that_does_not_fit_is_refused_and_one_that_fills_the_disk_is_told(
+    protected: Protected,
+) -> None:
+    protected.archive_directly("eu", "us")
+    protected.database.fill(4)
+    assert 0 == protected.abops("run", "--to", "us", "--type", "full").returncode
+    try:
+        assert 0 == full_restore_target(protected).lost
+    except NotPlayedError as reason:
+        pytest.skip(str(reason))
