@@ -180,6 +180,21 @@ def test_the_api_is_stopped_and_people_are_paged(stack: Stack) -> None:
     assert 0 == stack.run("start", "api").returncode
 
 
+def test_a_table_that_is_dropped_comes_back_whole(stack: Stack) -> None:
+    done = subprocess.run(
+        [ABOPS, "demo", "--fault", "table-dropped", "--output", "json"],
+        cwd=ROOT,
+        env={**os.environ, "ABOPS_STACK_DIR": str(stack.layout.state)},
+        capture_output=True,
+        text=True,
+        timeout=UP_S,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (10_500, 0) == (row["rows"], row["rows_lost"])
+
+
 def test_a_supervisor_that_was_killed_is_replaced_and_the_parts_live_on(stack: Stack) -> None:
     before = stack.status()
     os.kill(_supervisor(stack), signal.SIGKILL)

@@ -1,11 +1,11 @@
 """What tells people: the alert service with its console, and the channel servers."""
 
 import sys
-from pathlib import Path
 
 from abops.stack.layout import INVENTORY_FILE
 from abops.stack.part import HttpCheck, Part
 from abops.stack.ports import HOST
+from abops.stack.programs import ABOPS
 from abops.stack.site import ENVIRONMENT, Site
 
 RESOLVE_AFTER = "15s"
@@ -36,7 +36,7 @@ def _alerts(site: Site) -> Part:
     return Part(
         name="alerts",
         argv=(
-            *(str(Path(sys.executable).with_name("abops")), "alerts", "serve"),
+            *(str(ABOPS), "alerts", "serve"),
             *("--inventory", str(site.layout.root / INVENTORY_FILE), "--env", ENVIRONMENT),
             *("--host", HOST, "--port", str(port)),
             *("--data-dir", str(site.data("alerts"))),

@@ -1,12 +1,11 @@
 """What protects the database: two object-store regions, the WAL archiver."""
 
-import sys
-from pathlib import Path
 from typing import Final
 
 from abops.stack import backups, cluster
 from abops.stack.layout import INVENTORY_FILE
 from abops.stack.part import HttpCheck, Part
+from abops.stack.programs import ABOPS
 from abops.stack.regions import region_argv
 from abops.stack.site import Site
 
@@ -75,8 +74,7 @@ def _key(site: Site) -> Part:
 
 
 def _abops(site: Site, *words: str) -> tuple[str, ...]:
-    program = str(Path(sys.executable).with_name("abops"))
-    return (program, "backup", *words, "--home", str(backups.home_folder(site)))
+    return (str(ABOPS), "backup", *words, "--home", str(backups.home_folder(site)))
 
 
 def _archiver(site: Site) -> Part:

@@ -4,11 +4,9 @@ Off unless asked for (`abops stack up --logs`): the store alone takes as much me
 the workload.
 """
 
-import sys
-from pathlib import Path
-
 from abops.stack.layout import INVENTORY_FILE
 from abops.stack.part import HttpCheck, Part, Tool
+from abops.stack.programs import ABOPS
 from abops.stack.site import ENVIRONMENT, Site
 from abops.stack.tools import ToolMissingError, find_tool
 
@@ -53,7 +51,7 @@ def _opensearch(site: Site) -> Part:
 
 def _abops(site: Site, *words: str) -> tuple[str, ...]:
     return (
-        *(str(Path(sys.executable).with_name("abops")), "observability", "logs", *words),
+        *(str(ABOPS), "observability", "logs", *words),
         *("--logs", site.url("opensearch")),
         *("--inventory", str(site.layout.root / INVENTORY_FILE)),
     )

@@ -1,10 +1,8 @@
 """What measures and stores the measurements: Prometheus, Alertmanager, exporters, Jaeger."""
 
-import sys
-from pathlib import Path
-
 from abops.stack import cluster
 from abops.stack.part import HttpCheck, Part, Tool
+from abops.stack.programs import ABOPS
 from abops.stack.site import Site
 
 MIB_PROMETHEUS = 256
@@ -132,7 +130,7 @@ def _business_exporter(site: Site) -> Part:
     return Part(
         name="business-exporter",
         argv=(
-            *(str(Path(sys.executable).with_name("abops")), "observability", "exporter"),
+            *(str(ABOPS), "observability", "exporter"),
             *("--host", "127.0.0.1", "--port", str(port)),
         ),
         env={

@@ -3,7 +3,10 @@
 import os
 import pwd
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 from abops.kernel.errors import OpsError
 from abops.stack.layout import Layout
@@ -11,6 +14,8 @@ from abops.stack.part import Part, Tool
 from abops.stack.processes import MARK, MARK_PART
 from abops.stack.tools import find_tool
 
+ABOPS: Final = Path(sys.executable).with_name("abops")
+"""Our own program, beside the interpreter that runs this."""
 POSTGRES_USER = "postgres"
 KEPT = ("PATH", "HOME", "TZ", "TMPDIR", "ABOPS_TOOLS_DIR", "XDG_CACHE_HOME")
 """What a part inherits; the last two say where the tools are."""

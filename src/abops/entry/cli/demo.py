@@ -1,6 +1,7 @@
 """`abops demo`: break things on purpose and show that people are told."""
 
 import signal
+from contextlib import nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from abops.kernel.errors import OpsError
 from abops.kernel.quantities import humanize_seconds
 
 if TYPE_CHECKING:
+    from abops.kernel.clock import Clock
     from abops.stack.keeper import PartStatus
+    from abops.stack.site import Site
     from abops.workflows.demo import Result
 
 GOAL_S = 30.0
@@ -31,21 +34,23 @@ class PageMissingError(OpsError):
 def group(names: tuple[str, ...], *, rounds: int, output: str) -> None:
     """Break things on purpose; show alert, incident, page, recovery, with seconds.
 
-    Exits 0 only when every expected page arrived.
+    Then a table is lost and restored from its backup. Exits 0 only when every expected page
+    arrived and every row came back.
     """
     from abops.workflows.demo import Demonstration
     from abops.workflows.demo_channels import CHANNELS
     from abops.workflows.demo_faults import FAULTS, find_fault
+    from abops.workflows.demo_loss import NAME as LOSS
     from abops.workflows.demo_setting import aftermath_silenced, set_the_scene
 
-    faults = [find_fault(name) for name in names] or list(FAULTS)
+    faults = [find_fault(name) for name in names if name != LOSS] or ([] if names else list(FAULTS))
     signal.signal(signal.SIGTERM, _interrupt)
     clock = SystemClock()
     began = clock.monotonic()
     scene = set_the_scene(clock, report=_progress)
     demonstration = Demonstration(scene.observers, scene.injector, clock, tell=_tell)
     results = []
-    with aftermath_silenced(scene, clock):
+    with aftermath_silenced(scene, clock) if faults else nullcontext():
         for round_ in range(1, rounds + 1):
             for fault in faults:
                 click.echo(f"\n{fault.name} (round {round_} of {rounds})", err=True)
@@ -58,18 +63,43 @@ def group(names: tuple[str, ...], *, rounds: int, output: str) -> None:
             _tell(f"{name}: {channel} {'has it' if at is not None else 'got nothing'}", at)
             rows.append({"fault": name, channel: _rounded(at)})
             missing += [] if at is not None else [f"{name}: {channel}"]
+    if not names or LOSS in names:
+        rows += _lose(scene.site, clock)
     show(_aligned(rows), output)
     if missing:
         raise PageMissingError(f"did not arrive: {'; '.join(missing)}")
-    pages = [page for r in results if (page := r.slowest_page_s) is not None]
     took = humanize_seconds(clock.monotonic() - began)
-    slowest = humanize_seconds(max(pages))
-    click.echo(
-        f"every page arrived, the slowest after {slowest} (goal < {GOAL_S:g} s); took {took}; "
-        f"what people saw: {scene.site.url('channels-inbox')}",
-        err=True,
-    )
-    click.echo("alerts that the demonstration does not show stay silent for 2 h", err=True)
+    pages = [page for r in results if (page := r.slowest_page_s) is not None]
+    if pages:
+        slowest = humanize_seconds(max(pages))
+        click.echo(
+            f"every page arrived, the slowest after {slowest} (goal < {GOAL_S:g} s); took {took}; "
+            f"what people saw: {scene.site.url('channels-inbox')}",
+            err=True,
+        )
+    if faults:
+        click.echo("alerts that the demonstration does not show stay silent for 2 h", err=True)
+
+
+def _lose(site: "Site", clock: "Clock") -> list[dict[str, Any]]:
+    """Lose a table and have it back; nothing where the stack makes no backups."""
+    from abops.workflows.demo_loss import NAME, Loss, can_lose
+
+    click.echo(f"\n{NAME}", err=True)
+    if not can_lose(site):
+        _tell("this stack makes no backups: nothing is put at stake", None)
+        return []
+    back = Loss(site, clock, tell=_tell).run()
+    return [
+        {
+            "fault": NAME,
+            "rows": back.rows,
+            "rows_lost": back.lost,
+            "backup_s": _rounded(back.backup_s),
+            "restored_s": _rounded(back.restored_s),
+            "back_s": _rounded(back.returned_s),
+        }
+    ]
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
