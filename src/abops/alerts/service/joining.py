@@ -54,7 +54,7 @@ class Joining:
         """Read of which sorts the alerts of the open incidents are, if rules ask."""
         self._rules.clear()
         if self._rules:
-            for row in rows.recent_sightings(connection, 0.0):
+            for row in rows.all_sightings(connection):
                 if not stands_alone(row.labels):
                     sides = self._sorting.sides(row.labels)
                     self._rules.record(row.env, sides, row.at, row.incident)

@@ -331,7 +331,7 @@ def _digest(connection: Connection, began: StormBegan, number: int) -> Digest:
     """Return the digest of what is in a storm's incident; nothing of it pages any more."""
     digest = Digest(began.at)
     for member in rows.members(connection, number):
-        digest.observe(_as_alert(member), member.at)
+        digest.take_in(_as_alert(member), member.alike)
     return digest
 
 

@@ -1,7 +1,7 @@
 """Incidents on disk: writing one step's changes, and reading the state back after a restart."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -129,14 +129,36 @@ class SightingRow(Struct, frozen=True):
 
 
 def recent_sightings(connection: Connection, since: float) -> list[SightingRow]:
-    """Return the alerts that joined an unresolved incident since then, in their order."""
-    rows = connection.exec_driver_sql(
-        "SELECT m.incident, a.kind, a.service, a.env, a.labels, m.joined_at, a.severity,"
-        " i.opened_at FROM member AS m"
-        " JOIN incident AS i ON i.number = m.incident JOIN alert AS a USING (fingerprint)"
-        " WHERE i.state <> 'resolved' AND m.joined_at >= ? ORDER BY m.joined_at",
-        (since,),
+    """Return the alerts that joined an unresolved incident since then, in their order.
+
+    Of each kind of a service the newest: the correlator remembers no other. Found by the store,
+    for in a storm there are many thousands.
+    """
+    return _sightings(
+        connection,
+        f"{_SIGHTED} AND (a.env, a.service, a.kind, m.joined_at) IN (SELECT b.env, b.service,"
+        " b.kind, max(n.joined_at) FROM member AS n JOIN alert AS b USING (fingerprint)"
+        " JOIN incident AS o ON o.number = n.incident WHERE o.state <> 'resolved'"
+        " AND n.joined_at >= ? GROUP BY b.env, b.service, b.kind) ORDER BY m.joined_at",
+        (since, since),
     )
+
+
+def all_sightings(connection: Connection) -> list[SightingRow]:
+    """Return every alert of an unresolved incident, in the order in which they joined."""
+    return _sightings(connection, f"{_SIGHTED} ORDER BY m.joined_at", (0.0,))
+
+
+_SIGHTED: Final = (
+    "SELECT m.incident, a.kind, a.service, a.env, a.labels, m.joined_at, a.severity, i.opened_at"
+    " FROM member AS m JOIN incident AS i ON i.number = m.incident JOIN alert AS a"
+    " USING (fingerprint) WHERE i.state <> 'resolved' AND m.joined_at >= ?"
+)
+
+
+def _sightings(
+    connection: Connection, statement: str, given: tuple[float, ...]
+) -> list[SightingRow]:
     return [
         SightingRow(
             row.incident,
@@ -148,7 +170,7 @@ def recent_sightings(connection: Connection, since: float) -> list[SightingRow]:
             row.severity,
             row.joined_at <= row.opened_at,
         )
-        for row in rows
+        for row in connection.exec_driver_sql(statement, given)
     ]
 
 

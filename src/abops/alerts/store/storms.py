@@ -5,6 +5,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row
 
 from abops.alerts.model import Severity, Storm, StormSample
+from abops.alerts.store.dialect import json_text
 from abops.kernel.clock import moment
 
 _encode = msgspec.json.Encoder().encode
@@ -41,6 +42,8 @@ class MemberSeen(Struct, frozen=True):
     severity: Severity
     labels: dict[str, str]
     at: float
+    alike: int = 1
+    """Alerts of its kind, service and node, itself included."""
 
 
 def begin(connection: Connection, row: StormRow) -> int:
@@ -104,11 +107,18 @@ def of_incident(connection: Connection, number: int) -> Storm | None:
 
 
 def members(connection: Connection, incident: int) -> list[MemberSeen]:
-    """Return the alerts of a storm in the order in which they joined."""
+    """Return an alert of each kind, service and node of a storm, and how many there are.
+
+    Counted by the store: a replica that takes the lead in a storm of many thousands has no time
+    to read them all.
+    """
+    node = json_text(connection, "a.labels", "node")
     rows = connection.exec_driver_sql(
-        "SELECT a.fingerprint, a.kind, a.service, a.severity, a.labels, m.joined_at"
+        "SELECT a.fingerprint, a.kind, a.service, a.severity, a.labels, g.began_at, g.alike FROM ("
+        "SELECT min(a.fingerprint) AS fingerprint, min(m.joined_at) AS began_at, count(*) AS alike"
         " FROM member AS m JOIN alert AS a USING (fingerprint) WHERE m.incident = ?"
-        " ORDER BY m.joined_at",
+        f" GROUP BY a.service, a.kind, coalesce({node}, '')"
+        ") AS g JOIN alert AS a USING (fingerprint) ORDER BY g.began_at, a.fingerprint",
         (incident,),
     )
     return [
@@ -118,7 +128,8 @@ def members(connection: Connection, incident: int) -> list[MemberSeen]:
             row.service,
             row.severity,
             _labels.decode(row.labels),
-            row.joined_at,
+            row.began_at,
+            row.alike,
         )
         for row in rows
     ]

@@ -103,6 +103,14 @@ class Digest(Struct):
             self.digested += 1
         return pages
 
+    def take_in(self, shown: StormAlert, count: int) -> None:
+        """Count alerts of one kind and cluster that are part of it already; show one of them."""
+        self.total += count
+        self.digested += count
+        self.by_kind[shown.kind] = self.by_kind.get(shown.kind, 0) + count
+        self.by_cluster[shown.cluster] = self.by_cluster.get(shown.cluster, 0) + count
+        self.samples.setdefault(f"{shown.cluster}\n{shown.kind}", shown)
+
     def representatives(self, common: Mapping[str, float]) -> tuple[Representative, ...]:
         """Return the alerts that stand for the storm. `common`: how often a kind came before."""
         return representatives(self.samples.values(), self.by_kind, self.by_cluster, common)
