@@ -178,6 +178,16 @@ def log_needed(
     return (*own, (since, "F" * len(since)))
 
 
+def endangered(
+    going: Sequence[tuple[str, str]], needed: Sequence[tuple[str, str]]
+) -> tuple[str, str] | None:
+    """Return log that goes although something kept needs it; None when all of it may go."""
+    return next(
+        (run for run in going if any(run[0] <= last and first <= run[1] for first, last in needed)),
+        None,
+    )
+
+
 def promise(  # noqa: PLR0913, PLR0917 - what is known of one repository
     sets: Sequence[SetFacts],
     lost: Sequence[SetFacts],

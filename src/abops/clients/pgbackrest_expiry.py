@@ -16,27 +16,17 @@ _LOG: Final = re.compile(
 )
 
 
-class LogRun(Struct, frozen=True, order=True):
-    """Segments in a row, both ends included, by name."""
-
-    first: str
-    last: str
-
-    def touches(self, first: str, last: str) -> bool:
-        """Tell whether it holds a segment from `first` to `last`."""
-        return self.first <= last and first <= self.last
-
-
 class Expiry(Struct, frozen=True):
     """Sets and log that go."""
 
     sets: tuple[str, ...] = ()
-    log: tuple[LogRun, ...] = ()
+    log: tuple[tuple[str, str], ...] = ()
+    """Segments in a row, both ends included, by name."""
 
 
 def read_expiry(text: str) -> Expiry:
     """Read what `expire` said at the level `info`."""
     return Expiry(
         tuple(sorted(set(_SET.findall(text)))),
-        tuple(sorted(LogRun(*ends) for ends in _LOG.findall(text))),
+        tuple(sorted(_LOG.findall(text))),
     )

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from abops.backup.retain import (
     Removal,
     by_age,
     chains_of,
+    endangered,
     full_of,
     log_needed,
     plan,
@@ -227,6 +229,23 @@ def test_who_restores_from_a_set_needs_the_log_after_it_too() -> None:
     assert Removal("set", (old.label,), 3) == how
     found = plan(sets, {one.label for one in sets}, {held.label: "restore"}, Keeping(), NOW)
     assert (held.wal_start, "F" * 24) in log_needed(sets, found, how)
+
+
+@pytest.mark.parametrize(
+    ("going", "expected"),
+    [
+        ([("A1", "A4")], None),
+        ([("A1", "A4"), ("A7", "B2")], None),
+        ([("A1", "A5")], ("A1", "A5")),
+        ([("A1", "A2"), ("A6", "B2")], ("A6", "B2")),
+        ([("A7", "B3")], ("A7", "B3")),
+        ([("C0", "C1")], ("C0", "C1")),
+    ],
+)
+def test_log_that_something_kept_needs_may_not_go(
+    going: list[tuple[str, str]], expected: tuple[str, str] | None
+) -> None:
+    assert expected == endangered(going, [("A5", "A6"), ("B3", "FF")])
 
 
 @given(repositories(), policies)
