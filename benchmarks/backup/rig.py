@@ -116,8 +116,11 @@ def machine() -> dict[str, object]:
     memory = dict(
         re.findall(r"(?m)^(MemTotal|MemAvailable):\s+(\d+)", Path("/proc/meminfo").read_text())
     )
+    pressure = re.search(r"avg60=([\d.]+)", Path("/proc/pressure/cpu").read_text())
     return {
         "cores": os.cpu_count(),
+        # Part of the last minute in which somebody waited for a core.
+        "cpu_waited_for_percent": float(pressure[1]) if pressure else None,
         "load": [round(one, 1) for one in os.getloadavg()],
         "memory_gib": round(int(memory["MemTotal"]) / MIB, 1),
         "available_gib": round(int(memory["MemAvailable"]) / MIB, 1),

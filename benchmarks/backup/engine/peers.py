@@ -58,10 +58,9 @@ class Naive:
         self.size = asyncio.run(self._store.head(OBJECT)).size
 
     @contextmanager
-    def restored(self) -> Iterator[Database]:
+    def restored(self, *, fsync: str = "on") -> Iterator[Database]:
         """Download, decrypt, decompress, load into a new cluster that takes writes."""
-        # It writes nothing through to the disk, which spares it time; what we restore does.
-        base = new_database(fsync="off", archive_mode="off")
+        base = new_database(fsync=fsync, archive_mode="off")
         try:
             base.make()
             base.start()
@@ -88,9 +87,9 @@ class Native:
         self._protected = protected
         self._config = protected.config(name)
 
-    def save(self) -> None:
+    def save(self, *words: str) -> None:
         """Make a full backup."""
-        self.call("--type=full", "backup")
+        self.call("--type=full", *words, "backup")
 
     @contextmanager
     def restored(self) -> Iterator[Database]:
