@@ -63,8 +63,7 @@ def drill_command(  # noqa: PLR0913 - what a drill can be told
         if names or every or kind:
             raise UsageError("--scenario makes a database of its own: leave the others out")
         numbers = scenario_numbers(scenarios)
-        kept = (where or Path("test-results/recovery")).absolute() if report or where else None
-        rehearse_all(numbers, hurry=hurry, kept=kept, output=output)
+        rehearse_all(numbers, hurry=hurry, kept=_kept(where, report=report), output=output)
         return
     home = open_home(folder)
     found, site = _drill(home, names, kind, every=every, hurry=hurry)
@@ -77,6 +76,44 @@ def drill_command(  # noqa: PLR0913 - what a drill can be told
             "; ".join(f"{one.id}: {one.error or 'over its target'}" for one in wrong),
             hint=f"Evidence: {home.drills}",
         )
+
+
+@group.command("test")
+@click.option("--hurry", is_flag=True, help="Send the log at once: RPO looks better than it is.")
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    metavar="N|all",
+    help="Rehearse only this; may be given again.  [default: all]",
+)
+@click.option("--report", is_flag=True, help="Keep the evidence as JSON, Markdown and a page.")
+@click.option("--report-dir", "where", type=_FOLDER, help="Where it is kept.")
+@output_option
+def test_command(
+    *,
+    hurry: bool,
+    scenarios: tuple[str, ...],
+    report: bool,
+    where: Path | None,
+    output: str,
+) -> None:
+    """Try all that backups promise on things thrown away: commands, bundle, disasters.
+
+    What the plan's scripts call, a bundle there and back, the scenarios of the playbook: one table.
+    Exit code 1 when one is not met, also when it was not run.
+    """
+    rehearse_all(
+        scenario_numbers(scenarios or ("all",)),
+        hurry=hurry,
+        kept=_kept(where, report=report),
+        output=output,
+        trials=True,
+    )
+
+
+def _kept(where: Path | None, *, report: bool) -> Path | None:
+    return (where or Path("test-results/recovery")).absolute() if report or where else None
 
 
 def _drill(

@@ -32,12 +32,22 @@ def scenario_numbers(words: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
-def rehearse_all(numbers: tuple[int, ...], *, hurry: bool, kept: Path | None, output: str) -> None:
+def rehearse_all(
+    numbers: tuple[int, ...],
+    *,
+    hurry: bool,
+    kept: Path | None,
+    output: str,
+    trials: bool = False,
+) -> None:
     """Rehearse, show, keep. Raises UnmetError when one is not met, also when it was not run."""
-    from abops.workflows.recovery.words import rows
+    from abops.workflows.recovery.words import all_rows, rows
 
-    report = asyncio.run(_rehearse(numbers, hurry=hurry))
-    show(rows(report), output)
+    try:
+        report = asyncio.run(_rehearse(numbers, hurry=hurry, trials=trials))
+    except asyncio.CancelledError as error:
+        raise UnmetError("it was ended from outside; all of it is cleared away") from error
+    show(all_rows(report) if trials else rows(report), output)
     _finish(report, kept)
 
 
@@ -47,7 +57,7 @@ def keep_report(drills: "Sequence[Evidence]", site: "Site", folder: Path) -> Non
     _tell_kept(report, folder)
 
 
-async def _rehearse(numbers: tuple[int, ...], *, hurry: bool) -> "Report":
+async def _rehearse(numbers: tuple[int, ...], *, hurry: bool, trials: bool) -> "Report":
     from abops.kernel.clock import SystemClock
     from abops.stack.layout import INVENTORY_FILE, find_layout
     from abops.workflows.recovery.playbook import PAGE, read_playbook
@@ -56,7 +66,13 @@ async def _rehearse(numbers: tuple[int, ...], *, hurry: bool) -> "Report":
     root = find_layout().root
     playbook = read_playbook((root / PAGE).read_text())
     return await rehearse(
-        playbook, numbers, root / INVENTORY_FILE, SystemClock(), hurry=hurry, told=_tell
+        playbook,
+        numbers,
+        root / INVENTORY_FILE,
+        SystemClock(),
+        hurry=hurry,
+        trials=trials,
+        told=_tell,
     )
 
 
@@ -84,7 +100,7 @@ def _finish(report: "Report", kept: Path | None) -> None:
     if report.unmet:
         raise UnmetError(
             verdict(report),
-            hint="; ".join(f"{one.number}: {one.reason}" for one in report.unmet)[:1_000],
+            hint="; ".join(f"{name}: {why}" for name, _, why in report.unmet)[:1_000],
         )
     click.echo(verdict(report), err=True)
 

@@ -31,13 +31,29 @@ def as_html(report: Report) -> str:
         f"<title>Recovery rehearsal: {_text(verdict(report))}</title>\n<style>\n{STYLE}</style>\n"
         f'<main>\n<header><p class="kind">Recovery rehearsal {_text(report.id)}</p>'
         f'<h1 class="{state}">{_text(verdict(report))}</h1>{_facts(facts)}</header>\n'
-        f"{_overview(report)}\n{sections}</main>\n</html>\n"
+        f"{_trials(report)}{_overview(report)}\n{sections}</main>\n</html>\n"
     )
 
 
 def _worst(report: Report) -> str:
-    states = {one.outcome for one in report.unmet}
+    states = {outcome for _, outcome, _ in report.unmet}
     return "failed" if "failed" in states else "not run"
+
+
+def _trials(report: Report) -> str:
+    if not report.trials:
+        return ""
+    rows = "".join(
+        f'<tr><td>{_text(one.name)}</td><td class="{_CLASSES[one.outcome]}">'
+        f'{_text(MARKS[one.outcome])}</td><td class="n">{one.seconds:.1f}</td>'
+        f'<td class="wide">{_text(one.detail)}</td></tr>'
+        for one in report.trials
+    )
+    return (
+        '<table class="overview"><thead><tr><th>command</th><th>outcome</th>'
+        '<th class="n">seconds</th><th class="wide">what it said</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>\n"
+    )
 
 
 def _overview(report: Report) -> str:

@@ -49,6 +49,15 @@ class Rehearsed(Struct, frozen=True, kw_only=True):
     """Of scenario 5: each destination, latest and a moment."""
 
 
+class Tried(Struct, frozen=True, kw_only=True):
+    """One command, or a few that belong together, tried on a throw-away setting."""
+
+    name: str
+    outcome: Outcome
+    seconds: float = 0.0
+    detail: str = ""
+
+
 class Machine(Struct, frozen=True, kw_only=True):
     """On what it was measured: figures mean nothing without it."""
 
@@ -67,16 +76,20 @@ class Report(Struct, frozen=True, kw_only=True):
     ended: float
     scenarios: tuple[Rehearsed, ...]
     machine: Machine
+    trials: tuple[Tried, ...] = ()
 
     @property
-    def met(self) -> int:
-        """Return how many are met."""
-        return sum(one.outcome == "met" for one in self.scenarios)
+    def outcomes(self) -> tuple[tuple[str, Outcome, str], ...]:
+        """Return all that was tried: its name, how it ended, why."""
+        return (
+            *((one.name, one.outcome, one.detail) for one in self.trials),
+            *((f"scenario {one.number}", one.outcome, one.reason) for one in self.scenarios),
+        )
 
     @property
-    def unmet(self) -> tuple[Rehearsed, ...]:
-        """Return those that failed or were not run: neither is met."""
-        return tuple(one for one in self.scenarios if one.outcome != "met")
+    def unmet(self) -> tuple[tuple[str, Outcome, str], ...]:
+        """Return what failed or was not run: neither is met."""
+        return tuple(one for one in self.outcomes if one[1] != "met")
 
 
 def judged(one: Rehearsed) -> Rehearsed:

@@ -4,8 +4,10 @@ The regions serve all of them. What cannot be rehearsed on this machine is repor
 and not run is never met.
 """
 
+import asyncio
 import os
 import secrets
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,7 +21,7 @@ from abops.kernel.errors import OpsError, UsageError
 from abops.stack.throwaway import ThrowAwayRegion, throw_away_regions
 from abops.stack.tools import find_tool
 from abops.workflows.recovery.playbook import Scenario
-from abops.workflows.recovery.report import Machine, Rehearsed, Report
+from abops.workflows.recovery.report import Machine, Rehearsed, Report, Tried
 from abops.workflows.recovery.scenarios import (
     LEFT,
     LOST,
@@ -29,6 +31,7 @@ from abops.workflows.recovery.scenarios import (
     targets,
 )
 from abops.workflows.recovery.setting import make_setting
+from abops.workflows.recovery.trials import try_commands
 
 NO_CLUSTER: Final = "no cluster: it needs the Kubernetes lab, which does not exist yet"
 CORRUPTION, CLUSTER, EMPTY_MACHINE, REGION, TARGETS = range(1, 6)
@@ -48,9 +51,13 @@ async def rehearse(  # noqa: PLR0913 - what a rehearsal is told
     clock: Clock,
     *,
     hurry: bool = False,
+    trials: bool = False,
     told: Told = lambda _one: None,
 ) -> Report:
-    """Rehearse scenarios of the playbook; `told` hears of each as it ends."""
+    """Rehearse scenarios of the playbook; `told` hears of each as it ends.
+
+    With `trials` the commands that people's scripts call are tried first.
+    """
     rehearsed = {*_DISASTERS, CLUSTER, TARGETS}
     unknown = [str(number) for number in numbers if number not in {*playbook} & rehearsed]
     if unknown:
@@ -59,8 +66,12 @@ async def rehearse(  # noqa: PLR0913 - what a rehearsal is told
             hint=f"It has: {', '.join(map(str, playbook))}",
         )
     started, load = clock.now(), os.getloadavg()[0]
+    end_in_order()
     found = []
+    tried: tuple[Tried, ...] = ()
     with throw_away_regions(LOST, LEFT) as regions:
+        if trials:
+            tried = await try_commands(regions, platform, clock)
         for number in numbers:
             one = await _one(playbook[number], regions, platform, clock, hurry=hurry)
             found.append(one)
@@ -71,7 +82,15 @@ async def rehearse(  # noqa: PLR0913 - what a rehearsal is told
         ended=clock.now().timestamp(),
         scenarios=tuple(found),
         machine=await machine(load, find_tool("pgbackrest"), find_tool("postgres")),
+        trials=tried,
     )
+
+
+def end_in_order() -> None:
+    """Have whoever ends this from outside clear everything away, as at its own end."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 async def _one(

@@ -1,5 +1,7 @@
 """How figures of a rehearsal are told, the same on the terminal, in Markdown and on the page."""
 
+from collections.abc import Mapping
+
 from abops.kernel.clock import moment
 from abops.kernel.quantities import humanize_seconds
 from abops.workflows.recovery.report import MARKS, Rehearsed, Report
@@ -34,12 +36,38 @@ def compared(one: Rehearsed) -> str:
 
 def verdict(report: Report) -> str:
     """Return the whole of it in one line."""
-    line = f"{report.met} of {len(report.scenarios)} met"
+    line = f"{len(report.outcomes) - len(report.unmet)} of {len(report.outcomes)} met"
     for state in ("failed", "not run"):
-        these = [str(one.number) for one in report.scenarios if one.outcome == state]
+        these = [name for name, outcome, _ in report.unmet if outcome == state]
         if these:
             line += f"; {state}: {', '.join(these)}"
     return line
+
+
+def all_rows(report: Report) -> list[dict[str, object]]:
+    """Return a row for each command and each scenario, in one form."""
+    tried = [
+        {
+            "check": one.name,
+            "outcome": MARKS[one.outcome],
+            "seconds": round(one.seconds, 1),
+            "detail": one.detail or "-",
+        }
+        for one in report.trials
+    ]
+    return tried + [
+        {
+            "check": f"scenario {one.number}: {one.title}",
+            "outcome": MARKS[one.outcome],
+            "seconds": round(one.ended - one.started, 1),
+            "detail": one.reason or _cost(one),
+        }
+        for one in report.scenarios
+    ]
+
+
+def _cost(one: Rehearsed) -> str:
+    return f"RTO {seconds(one.rto_s)}, RPO {seconds(one.rpo_s)}, {compared(one)}"
 
 
 def rows(report: Report) -> list[dict[str, object]]:
@@ -67,7 +95,9 @@ def as_markdown(report: Report) -> str:
         f"before, {at.load_after:g} after; pgBackRest {at.engine}, PostgreSQL {at.postgres}."
     )
     lines = [f"# Recovery rehearsal {report.id}: {verdict(report)}", "", where, ""]
-    lines += _table([{name: str(value) for name, value in row.items()} for row in rows(report)])
+    if report.trials:
+        lines += [*_table([_texts(row) for row in all_rows(report)[: len(report.trials)]]), ""]
+    lines += _table([_texts(row) for row in rows(report)])
     for one in report.scenarios:
         lines += ["", f"## {one.number} {one.title}: {one.outcome}", ""]
         lines += [one.reason, ""] if one.reason else []
@@ -109,6 +139,10 @@ def drill_rows(one: Rehearsed) -> list[dict[str, str]]:
         }
         for drill in one.drills
     ]
+
+
+def _texts(row: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in row.items()}
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001 - it is a word for it
