@@ -138,8 +138,11 @@ async def test_a_new_key_takes_over_and_both_times_are_restored(archiver: Archiv
     names = archiver.make_segments(2)
     assert before == await objects(protected, "g1")
     assert {*names} <= segments(await objects(protected, "g2"))
-    (second,) = told(protected, "list")
-    assert ("g2", "full") == (second["generation"], second["type"])
+    listed = told(protected, "list")
+    assert [("g1", first["label"]), ("g2", listed[-1]["label"])] == [
+        (one["generation"], one["label"]) for one in listed
+    ]
+    second = listed[-1]
 
     assert (first["label"], "2") == restored(protected, in_old_time)
     assert (second["label"], "4") == restored(protected, in_new_time)

@@ -67,8 +67,12 @@ def number_of(generation: str) -> int:
 
 
 def generations_of(home: Home, place: Destination) -> tuple[Destination, ...]:
-    """Return a destination once for each key generation that the home can read, oldest first."""
+    """Return a destination once for each key generation that the home can read, oldest first.
+
+    Where none was configured yet it is its own one.
+    """
     names = {path.name.split(".")[-2] for path in home.folder.glob(f"{place.name}.*.conf")}
+    names = names or {place.generation}
     return tuple(
         msgspec.structs.replace(place, generation=name, next="")
         for name in sorted(names, key=number_of)

@@ -5,7 +5,6 @@ what is asked for may lie in either, also in those of keys of before.
 """
 
 import asyncio
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
@@ -75,7 +74,7 @@ class EngineCarrier:
             one.name: [replace(one, generation=name) for name in one.written]
             for one in site.sources
         }
-        self._readable = {one.name: _newest_first(home, one) for one in site.sources}
+        self._readable = {one.name: generations_of(home, one)[::-1] for one in site.sources}
 
     async def push(self, destination: str, path: Path, timeout_s: float) -> Told:
         """Push a file; the engine compares what is there already."""
@@ -137,8 +136,3 @@ class EngineCarrier:
         reason = str(explain(place, command, answer))
         different = command == "archive-push" and answer.fault[0] == _OTHER_CHECKSUM
         return Told(Outcome.DIFFERENT if different else Outcome.FAILED, answer.seconds, reason)
-
-
-def _newest_first(home: Home, place: Destination) -> Sequence[Destination]:
-    """Return the generations that may have a segment; its own one at least."""
-    return generations_of(home, place)[::-1] or (place,)

@@ -36,7 +36,7 @@ def command(  # noqa: PLR0913 - a set, and how it is kept
     It keeps the log that makes it consistent, not each later moment. The name is written into
     the destination, so that it outlives this machine.
     """
-    from abops.backup.postgres.site import chosen, load_site
+    from abops.backup.postgres.site import chosen, generations_of, load_site
     from abops.backup.service.keeping import keep, place_with
     from abops.kernel.clock import SystemClock
 
@@ -46,7 +46,8 @@ def command(  # noqa: PLR0913 - a set, and how it is kept
         raise UsageError(f"{until:%Y-%m-%d} is over", hint="Keep it no longer: --drop.")
     home = open_home(folder)
     site = load_site(home)
-    places = chosen(site, (source,) if source else ())
+    asked = chosen(site, (source,) if source else ())
+    places = tuple(one for place in asked for one in generations_of(home, place))
     kept_as = "" if drop else name.strip()
 
     async def find_and_keep() -> None:

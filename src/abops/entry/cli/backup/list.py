@@ -15,17 +15,21 @@ from abops.entry.cli.output import output_option, show
 @destinations_option("Only of this destination; may be given again.")
 @output_option
 def command(folder: Path | None, names: tuple[str, ...], output: str) -> None:
-    """List the backups of each destination; of one that is away, what is remembered."""
+    """List the backups of each destination, of every key that can be read.
+
+    Of one that is away, what is remembered.
+    """
     import msgspec
 
-    from abops.backup.postgres.site import chosen, load_site
+    from abops.backup.postgres.site import chosen, generations_of, load_site
     from abops.backup.service.run import BackupService
     from abops.backup.service.standing import kept
     from abops.kernel.clock import moment
 
     home = open_home(folder)
     site = load_site(home)
-    found, away = asyncio.run(kept(BackupService(home, site), chosen(site, names)))
+    places = tuple(one for place in chosen(site, names) for one in generations_of(home, place))
+    found, away = asyncio.run(kept(BackupService(home, site), places))
     for seen in away:
         click.echo(f"warning: {seen.problem}; shown is what is remembered", err=True)
     if output == "json":
