@@ -10,7 +10,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -18,6 +18,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from abops.alerts.model import Routing, ServiceConfig, ServiceSettings, Storm
+from abops.alerts.route.oncall import on_call
 from abops.alerts.service import AlertService
 from abops.clients.loopback import Loopback
 from abops.kernel.clock import Clock, HurriedClock, SystemClock
@@ -53,6 +54,8 @@ class Heard(Struct, frozen=True):
     after_s: float
     """Seconds since the first alert, true ones."""
     text: str
+    to: str = ""
+    """Who got it: the people on call whose key it is, or the channel that everybody reads."""
 
 
 class Outcome(Struct, frozen=True):
@@ -120,7 +123,7 @@ async def _rehearse(  # noqa: PLR0913 - all of it is what the rehearsal is
         incidents = await service.incidents(limit=10_000)
     finally:
         await service.stop()
-    heard, broken = await asyncio.to_thread(_ask, channels, began_at)
+    heard, broken = await asyncio.to_thread(_ask, channels, began_at, readers_of(routing, clock))
     return Outcome(
         alerts=alerts,
         stored=sum(i.alerts for i in incidents if i.merged_into is None),
@@ -177,14 +180,39 @@ async def _end_of_storm(service: AlertService, speed: float) -> Storm | None:
         await asyncio.sleep(0.1)
 
 
-def _ask(channels: Rehearsal, begun: float) -> tuple[tuple[Heard, ...], tuple[str, ...]]:
+def readers_of(routing: Routing, clock: Clock) -> dict[str, str]:
+    """Return by key or address who is behind it: who is on call there, or the channel itself."""
+    now = clock.now()
+    found = {c.address: f"{c.type} {c.address}" for c in routing.channels.values() if c.address}
+    for channel in (c for c in routing.channels.values() if c.type == "pagerduty"):
+        people = [
+            f"{on_call(team.oncall, now)} ({team.name})" if team.oncall else team.name
+            for team in routing.teams.values()
+            if team.page == channel.name
+        ]
+        found[channel.secret_file] = ", ".join(people) or channel.name
+    return found
+
+
+def received_by(heard: Sequence[Heard]) -> dict[str, dict[str, int]]:
+    """Count by whom what they got: each call of their channel."""
+    counts: dict[str, dict[str, int]] = {}
+    for one in heard:
+        of_one = counts.setdefault(one.to, {})
+        of_one[one.action] = of_one.get(one.action, 0) + 1
+    return counts
+
+
+def _ask(
+    channels: Rehearsal, begun: float, readers: Mapping[str, str]
+) -> tuple[tuple[Heard, ...], tuple[str, ...]]:
     """Ask each channel what it received, and what its provider would have refused."""
     heard: list[Heard] = []
     broken: list[str] = []
     for part in _ASKED:
         server = Loopback(channels.urls[part])
         try:
-            heard += [_heard(record, begun) for record in server.get("/_received")]
+            heard += [_heard(record, begun, readers) for record in server.get("/_received")]
             broken += [
                 f"{part}: {record['rule']}: {record['detail']}"
                 for record in server.get("/_violations")
@@ -194,6 +222,9 @@ def _ask(channels: Rehearsal, begun: float) -> tuple[tuple[Heard, ...], tuple[st
     return tuple(sorted(heard, key=lambda one: one.after_s)), tuple(broken)
 
 
-def _heard(record: dict[str, Any], begun: float) -> Heard:
-    text = str(record["payload"].get("text") or record["summary"])
-    return Heard(record["channel"], record["action"], record["received_epoch_s"] - begun, text)
+def _heard(record: dict[str, Any], begun: float, readers: Mapping[str, str]) -> Heard:
+    payload = record["payload"]
+    text = str(payload.get("text") or record["summary"])
+    where = str(payload.get("integration") or record["destination"])
+    after_s = record["received_epoch_s"] - begun
+    return Heard(record["channel"], record["action"], after_s, text, readers.get(where, where))

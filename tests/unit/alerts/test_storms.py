@@ -5,10 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from abops.alerts.ingest.identity import event_key, fingerprint
 from abops.alerts.model import (
     AlertEvent,
+    Channel,
     IncidentSummary,
     Storm,
 )
@@ -140,6 +142,32 @@ def test_critical_kinds_unseen_for_a_week_page_alone_twice(book: Book) -> None:
     assert ["DatabaseGone on s0", "DiskFull on s0"] == alone
     paged = {number for channel, kind, number in book.send_all(60) if channel == "pd"}
     assert 3 == len(paged)
+
+
+def two_teams(book: Book) -> None:
+    """Give each of two services a team that is paged by a key of its own."""
+    routing = book.config.routing
+    other = replace(routing.teams["dev"], name="other", page="pd-other")
+    routing = replace(
+        routing,
+        channels=routing.channels | {"pd-other": Channel("pd-other", "pagerduty")},
+        teams=routing.teams | {"other": other},
+        owners={"s1": "other"},
+    )
+    book.config = replace(book.config, routing=routing)
+    book.restart()
+
+
+def test_a_storm_that_woke_two_teams_pages_alone_once(book: Book) -> None:
+    two_teams(book)
+    first = [an_event(n, name="Down", service=f"s{n}", severity="critical") for n in range(2)]
+    book.take(*first)
+    book.flood(300, services=10)
+    for number, name in enumerate(("Lost", "Stuck", "Broken")):
+        book.take(an_event(number, name=name, severity="critical", at_s=1), at_s=1)
+    book.tick(1)
+    pages = [channel for channel, _, _ in book.send_all(60) if channel.startswith("pd")]
+    assert ["pd", "pd", "pd-other"] == sorted(pages)
 
 
 def test_silence_of_alertmanager_is_never_part_of_a_storm(book: Book) -> None:

@@ -22,6 +22,7 @@ from abops.alerts.model import (
 )
 from abops.alerts.service import orders
 from abops.alerts.service.acting import Acting
+from abops.alerts.service.briefing import Briefing
 from abops.alerts.service.calls import Calls
 from abops.alerts.service.causes import Causes
 from abops.alerts.service.comparing import Compared, Comparing, NothingToCompareError
@@ -58,7 +59,7 @@ TICK_S: Final = 1.0
 _SUBSCRIBER_LAG: Final = 1_000
 
 
-class AlertService(Acting, Intake, Quieting, Regrouping, Figures, Naming):
+class AlertService(Acting, Briefing, Intake, Quieting, Regrouping, Figures, Naming):
     """Takes alerts, keeps incidents, tells people."""
 
     def __init__(

@@ -27,7 +27,7 @@ from abops.alerts.store.records import AlertRecord, IncidentRecord, TimelineRow
 from abops.alerts.store.storms import StormRow
 from abops.alerts.store.writer import Unit
 from abops.alerts.storm.detect import Scope, StormBegan, StormChange, StormDetector, StormEnded
-from abops.alerts.storm.digest import Digest, Say, StormAlert, Told, due
+from abops.alerts.storm.digest import PAGES, Digest, Say, StormAlert, Told, due
 from abops.kernel.clock import moment
 
 Placed = tuple[int | None, str, tuple[str, ...]]
@@ -135,11 +135,16 @@ class Storms:
             return None
         number = raging.row.incident
         alert = _alert(record, event.labels, now)
-        if raging.digest.observe(alert, last_seen):
+        if raging.digest.observe(alert, last_seen, alone_at_most=self._alone_at_most(number)):
             raging.alone.append(record.fingerprint)
             self._urgent = True
             return None, f"critical and not seen for a week: not part of INC-{number}", ()
         return number, f"part of the storm over {began.scope}", ()
+
+    def _alone_at_most(self, number: int) -> int:
+        """Return how many kinds may page alone: whom the storm itself has woken is awake."""
+        told = self._memory.open[number].channels
+        return PAGES - max(sum(self._telling.pages(channel) for channel in told), 1)
 
     def is_storm(self, number: int | None) -> bool:
         """Say whether an incident stands for a storm that is not over."""

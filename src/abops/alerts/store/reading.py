@@ -1,5 +1,6 @@
 """What people ask: lists of incidents, one incident, figures. Only reads, of the last commit."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -65,6 +66,18 @@ def summary(connection: Connection, number: int) -> IncidentSummary | None:
     """Return the line of one incident."""
     row = _row(connection, number)
     return None if row is None else _summary(row)
+
+
+def summaries(connection: Connection, numbers: Sequence[int]) -> tuple[IncidentSummary, ...]:
+    """Return the lines of these incidents, in this order; one that is gone is left out."""
+    if not numbers:
+        return ()
+    marks = ", ".join("?" * len(numbers))
+    rows = connection.exec_driver_sql(
+        f"SELECT {_SUMMARY} FROM incident WHERE number IN ({marks})", tuple(numbers)
+    )
+    found = {row.number: _summary(row) for row in rows}
+    return tuple(found[number] for number in numbers if number in found)
 
 
 def incident(connection: Connection, number: int, *, members: int) -> IncidentDetail | None:

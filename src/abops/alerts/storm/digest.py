@@ -22,8 +22,10 @@ REPRESENTATIVES: Final = 10
 """Alerts named in a digest: as many as a person reads."""
 UNSEEN_S: Final = 7 * 86_400
 """Silence after which a critical kind pages alone even in a storm."""
-ALONE_PAGES: Final = 2
-"""Pages alone in one storm: with the first that makes three. Further kinds come by digest."""
+PAGES: Final = 3
+"""Pages of one storm, whoever gets them. Further kinds come by digest."""
+ALONE_PAGES: Final = PAGES - 1
+"""Pages alone in a storm that was told to one pager; each other that was told takes one."""
 
 Message = Literal["first", "alone", "digest", "over"]
 
@@ -86,7 +88,9 @@ class Digest(Struct):
     digested: int = 0
     """Alerts told by digest only."""
 
-    def observe(self, alert: StormAlert, last_seen: float | None) -> bool:
+    def observe(
+        self, alert: StormAlert, last_seen: float | None, *, alone_at_most: int = ALONE_PAGES
+    ) -> bool:
         """Count an alert. Say whether it pages alone.
 
         `last_seen`: when its kind was seen before this storm; None: never.
@@ -96,7 +100,7 @@ class Digest(Struct):
         self.by_kind[alert.kind] = self.by_kind.get(alert.kind, 0) + 1
         self.by_cluster[alert.cluster] = self.by_cluster.get(alert.cluster, 0) + 1
         self.samples.setdefault(f"{alert.cluster}\n{alert.kind}", alert)
-        pages = not known and len(self.alone) < ALONE_PAGES and is_unheard_of(alert, last_seen)
+        pages = not known and len(self.alone) < alone_at_most and is_unheard_of(alert, last_seen)
         if pages:
             self.alone.append(alert.kind)
         else:

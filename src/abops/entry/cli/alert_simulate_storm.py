@@ -34,7 +34,7 @@ class StormError(OpsError):
 )
 @output_option
 def storm(alerts: int, speed: float, inventory: Path, output: str) -> None:
-    """Let thousands of alerts come within a minute and show what each channel received.
+    """Let thousands of alerts come within a minute and show what each person and channel received.
 
     Runs a service and channel servers of its own; nobody is told anything. Exits 1 when there
     are more than three pages, a provider's limit is broken or an alert is unaccounted for.
@@ -43,7 +43,7 @@ def storm(alerts: int, speed: float, inventory: Path, output: str) -> None:
 
     from abops.alerts.route.from_inventory import routing_of
     from abops.inventory.load import load_inventory
-    from abops.workflows.storm_rehearsal import rehearse_storm
+    from abops.workflows.storm_rehearsal import received_by, rehearse_storm
 
     outcome = rehearse_storm(
         routing_of(load_inventory(inventory)),
@@ -57,17 +57,16 @@ def storm(alerts: int, speed: float, inventory: Path, output: str) -> None:
         rows = [
             {
                 "after_s": f"{one.after_s:.1f}",
-                "channel": one.channel,
+                "to": one.to,
                 "action": one.action,
                 "text": one.text.partition("\n")[0][:LINE],
             }
             for one in outcome.heard
         ]
         show(rows, output)
-        counts: dict[str, int] = {}
-        for one in outcome.heard:
-            counts[one.channel] = counts.get(one.channel, 0) + 1
-        click.echo("received: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
+        for who, calls in sorted(received_by(outcome.heard).items()):
+            told = ", ".join(f"{count} {action}" for action, count in calls.items())
+            click.echo(f"{who} received {sum(calls.values())}: {told}")
         click.echo(
             f"{outcome.stored:,} of {outcome.alerts:,} alerts in {outcome.incidents} incidents;"
             f" {outcome.pages} pages, {len(outcome.limits_broken)} limits broken,"
