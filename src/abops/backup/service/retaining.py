@@ -115,14 +115,36 @@ class RetentionService:
 
     def promise(self, place: Destination) -> Promise:
         """Return whether the policy is kept, by what is known; the metrics are made of it."""
+        check = self._last_check(place)
+        holes = [one.subject for one in check.findings if one.code == "gap"] if check else []
+        last = max((name.rpartition("..")[2] for name in holes), default="")
+        present = self._promise(place, last)
+        # The log went to both while a key was changed: from an earlier one points are reached too.
+        # What is old in it is not overdue: it goes as a whole.
+        earlier = [
+            self._promise(one)
+            for one in generations_of(self.home, place)
+            if number_of(one.generation) < number_of(place.generation)
+        ]
+        return Promise(
+            min(
+                (
+                    one.oldest_recoverable
+                    for one in (present, *earlier)
+                    if one.oldest_recoverable is not None
+                ),
+                default=None,
+            ),
+            tuple(label for one in (*earlier, present) for label in one.gone),
+            present.overdue,
+        )
+
+    def _promise(self, place: Destination, hole: str = "") -> Promise:
         now = self._clock.now()
         facts, verified, held = kept_facts(self.catalog, place, now.timestamp())
         with self.catalog.read() as connection:
             lost = sets(connection, place.name, place.generation, state="lost")
-        check = self._last_check(place)
-        holes = [one.subject for one in check.findings if one.code == "gap"] if check else []
-        last = max((name.rpartition("..")[2] for name in holes), default="")
-        return promise(facts, lost, verified, held, self.site.retention, now, last)
+        return promise(facts, lost, verified, held, self.site.retention, now, hole)
 
     async def _verified(self, place: Destination) -> bool:
         """Have the destination verified by now; tell whether it was known before that.
