@@ -22,7 +22,7 @@ _STATE_LINE: Final = 7
 _POLL_S: Final = 0.03
 # A session that has not quite ended when we stop the server in order is sent away by a FATAL.
 _COMPLAINT: Final = re.compile(
-    r"\b(?:FATAL|PANIC):\s*(?!terminating .* due to administrator command)(.*)"
+    r"\b(?:FATAL|PANIC):\s*(?!\s|terminating .* due to administrator command)(.*)"
 )
 _QUIET: Final = ("listen_addresses=", "logging_collector=off", "log_destination=stderr")
 _SHUTDOWN_S: Final = 60.0
