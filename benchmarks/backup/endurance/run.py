@@ -28,7 +28,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from rig import machine  # noqa: E402 - found by the line above
 
 # isort: split
-from faults import LASTING, SUDDEN, bag  # noqa: E402 - the folder of this file
+from faults import LASTING, SUDDEN, bag, mend  # noqa: E402 - the folder of this file
 from judging import (  # noqa: E402 - as above
     Loss,
     Outcome,
@@ -58,6 +58,7 @@ def endure(scene: Scene, rounds: int, seed: int) -> list[Planned]:
     planned = []
     for number in range(rounds):
         slot = until_slot(scene.every_s, now)
+        mend(scene)
         calls = [LASTING[lasting[number]], SUDDEN[sudden[number]]]
         with ThreadPoolExecutor(len(calls)) as pool:
             moments = [random.Random(draw.random()) for _ in calls]  # noqa: S311 - as above
@@ -145,10 +146,10 @@ def sets_of(scene: Scene, name: str) -> dict[str, str]:
 
 
 def damage_found(scene: Scene) -> int:
-    """Verify once more; return how many of the damaged sets the catalog calls so."""
+    """Verify once more; return of how many damages the catalog called the set broken."""
     scene.protected.abops("verify", timeout_s=300)
-    found = scene.asked("SELECT destination, label FROM verdict WHERE NOT valid")
-    return len(set(scene.damaged) & set(found))
+    mend(scene)
+    return sum(one.found for one in scene.damages)
 
 
 def lost(scene: Scene, found: Sequence[Outcome], sets: Mapping[str, Mapping[str, str]]) -> Loss:
@@ -187,7 +188,7 @@ def report(scene: Scene, found: Sequence[Outcome], loss: Loss) -> dict[str, obje
         "longest_without": longest_without(found),
         "made_and_noted_as_cut_off": sum(one.unnoted for one in found),
         "failed": told(found),
-        "sets_damaged": len(set(scene.damaged)),
+        "objects_damaged": len(scene.damages),
         "damage_found": damage_found(scene),
         "rows_acknowledged": len(scene.writer.acknowledged),
         "segments_handed_over": len(handed_over(scene.handed.read_text().splitlines())),

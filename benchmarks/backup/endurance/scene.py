@@ -26,6 +26,7 @@ from rig import regions_of
 from judging import Attempted
 
 from abops.kernel.files import write_atomic
+from abops.stack.programs import postgres_prefix
 from abops.stack.tools import find_tool
 from support.backup import ABOPS, Database, Protected, RegionServer, give_to_owner, protect
 
@@ -118,6 +119,18 @@ class Writer:
 
 
 @dataclass
+class Damage:
+    """An object that was damaged, and what it was before."""
+
+    destination: str
+    label: str
+    path: str
+    content: bytes
+    found: bool = False
+    """Whether the catalog called its set broken."""
+
+
+@dataclass
 class Scene:
     """Everything that runs."""
 
@@ -127,12 +140,12 @@ class Scene:
     every_s: int
     volume: Path | None = None
     """The database's own, when there is one."""
-    damaged: list[tuple[str, str]] = field(default_factory=list)
-    """Destination and label of each set that was damaged."""
+    damages: list[Damage] = field(default_factory=list)
     postmaster: Supervised = field(init=False)
     archiver: Supervised = field(init=False)
     scheduler: Supervised = field(init=False)
     writer: Writer = field(init=False)
+    _database: list[str] = field(default_factory=list)
 
     @property
     def handed(self) -> Path:
@@ -153,6 +166,8 @@ class Scene:
         process = base.process
         assert process is not None  # noqa: S101 - it runs
         running = [process]
+        told = Path(f"/proc/{process.pid}/cmdline").read_bytes().rstrip(b"\0")
+        self._database = [word.decode() for word in told.split(b"\0")]
         self.postmaster = Supervised(
             "postmaster", lambda: running.pop() if running else self._postmaster()
         )
@@ -179,11 +194,16 @@ class Scene:
             )
 
     def _postmaster(self) -> subprocess.Popen[bytes]:
+        """Start the database as it was started; whoever needs it waits for it."""
         base = self.protected.database
-        base.start()
-        assert base.process is not None  # noqa: S101 - it was started
-        if base.process.poll() is not None:
-            raise AssertionError("it ended")
+        with base.log.open("ab") as log:
+            base.process = subprocess.Popen(  # noqa: S603 - what ran before
+                [*postgres_prefix(), *self._database],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+            )
         return base.process
 
     def _timetable(self) -> None:
