@@ -14,6 +14,7 @@ from abops.kernel.errors import OpsError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from abops.backup.model import Site
     from abops.backup.service.standing import Standing
 
 
@@ -38,11 +39,28 @@ def command(folder: Path | None, names: tuple[str, ...], output: str) -> None:
     else:
         now = SystemClock().now()
         show([_row(one, now) for one in found], output)
+        _tell_shift(site, now)
     away = [one for one in found if one.state == "away"]
     if away:
         hints = dict.fromkeys(one.hint for one in away if one.hint)
         told = "\n       ".join(one.detail for one in away)
         raise OpsError(told, hint="\n        ".join(hints))
+
+
+def _tell_shift(site: "Site", now: "datetime") -> None:
+    """Say that a failover stands: nobody is to find out by chance."""
+    from abops.backup.service.standing import age_s
+    from abops.kernel.quantities import humanize_seconds
+
+    if site.shift is None:
+        return
+    since = humanize_seconds(age_s(site.shift.at, now) or 0.0)
+    gone = ", ".join(sorted(site.away)) or "nobody"
+    click.echo(
+        f"a failover stands since {since}: {site.lead} leads, given up: {gone}; "
+        f"back: abops backup failback {next(iter(sorted(site.away)), site.shift.before)}",
+        err=True,
+    )
 
 
 def _row(one: "Standing", now: "datetime") -> dict[str, Any]:
