@@ -12,27 +12,30 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 from abops.backup.model import Destination, Home
 from abops.backup.postgres.credentials import credentials_of
 from abops.backup.postgres.site import load_site
 from abops.clients.objectstore import Store, open_store
+from abops.clients.programs import call
 from abops.kernel.clock import SystemClock
 from abops.stack import backups
 from abops.stack.programs import ABOPS
-from abops.stack.site import Site
+from abops.workflows.demo_faults import Fault, StopPart
 from abops.workflows.demo_setting import Scene, set_the_scene
 
 LOOK_EVERY_S = 0.5
 TOLD_WITHIN_S = 90.0
 OVER_WITHIN_S = 120.0
 LOST_SEGMENTS = 7
+COMMAND_S = 300.0
+_SEGMENT = re.compile(r"/[0-9A-F]{24}-[0-9a-f]{40}")
 PAGE, CHAT = ("pagerduty", "slack"), ("slack",)
 
 
@@ -69,10 +72,10 @@ class Place:
     def abops(self, *words: str) -> float:
         """Run `abops backup ...` whatever comes of it; return the seconds."""
         began = time.monotonic()
-        command = [str(ABOPS), "backup", *words, "--home", str(self.home.folder)]
+        command = ("backup", *words, "--home", str(self.home.folder))
         while True:
-            done = subprocess.run(command, check=False, capture_output=True, text=True)
-            if "in hand" not in done.stderr:
+            done = asyncio.run(call(ABOPS, *command, timeout_s=COMMAND_S))
+            if "in hand" not in done.errors:
                 return time.monotonic() - began
             time.sleep(LOOK_EVERY_S)
 
@@ -114,7 +117,7 @@ def middle_of_log(place: Place, name: str) -> list[str]:
     at = place.destination(name)
     stanza = load_site(place.home).stanza
     found = asyncio.run(place.store(name).list(f"{at.folder}/archive/{stanza}"))
-    log = [one.path for one in found if len(one.path.rsplit("/", 1)[-1].split("-")[0]) == 24]
+    log = [one.path for one in found if _SEGMENT.search(one.path)]
     start = max(1, (len(log) - LOST_SEGMENTS) // 2)
     return sorted(log)[start : start + LOST_SEGMENTS]
 
@@ -154,15 +157,14 @@ def refused(place: Place) -> Iterator[float]:
 
 
 @contextmanager
-def stopped(part: str, site: Site) -> Iterator[float]:
+def stopped(place: Place, part: str) -> Iterator[float]:
     """A part of the stack stays away."""
-    command = [str(ABOPS), "stack"]
-    environment = {**os.environ, "ABOPS_STACK_DIR": str(site.layout.state)}
-    subprocess.run([*command, "stop", part], check=True, capture_output=True, env=environment)
+    fault = Fault(part, f"{part} stays away", part, (), StopPart(part))
+    place.scene.injector.inject(fault)
     try:
         yield 0.0
     finally:
-        subprocess.run([*command, "start", part], check=True, capture_output=True, env=environment)
+        place.scene.injector.mend(fault)
 
 
 class Trial(NamedTuple):
@@ -171,7 +173,7 @@ class Trial(NamedTuple):
     name: str
     alert: str
     channels: tuple[str, ...]
-    trouble: Callable[[Place], object]
+    trouble: Callable[[Place], AbstractContextManager[float]]
     within_s: float = TOLD_WITHIN_S
     ends: bool = True
 
@@ -184,19 +186,19 @@ TRIALS = (
         "the scheduler stays away",
         "TargetVanished",
         PAGE,
-        lambda place: stopped("backup", place.scene.site),
+        lambda place: stopped(place, "backup"),
     ),
     Trial(
         "the archiver stays away",
         "TargetVanished",
         PAGE,
-        lambda place: stopped("backup-wal", place.scene.site),
+        lambda place: stopped(place, "backup-wal"),
     ),
     Trial(
         "a region stays away",
         "BackupRegionStale",
         CHAT,
-        lambda place: stopped("region-us", place.scene.site),
+        lambda place: stopped(place, "region-us"),
         within_s=1_080.0,
     ),
 )
@@ -204,10 +206,10 @@ TRIALS = (
 
 def run(trial: Trial, place: Place) -> Seen:
     """Cause it, watch until people know, take it back, watch until it is over."""
-    began_wall = time.time()
+    began_wall = SystemClock().now().timestamp()
     told: dict[str, float] = {}
     alert_s = None
-    with trial.trouble(place) as found_s:  # type: ignore[attr-defined]
+    with trial.trouble(place) as found_s:
         began = time.monotonic()
         while time.monotonic() - began < trial.within_s and set(told) < set(trial.channels):
             if alert_s is None and trial.alert in firing(place):
