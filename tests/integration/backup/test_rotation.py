@@ -99,6 +99,17 @@ def begin_and_cut_off(protected: Protected) -> None:
     wait_until(lambda: not engine_runs(protected), what="the engine ended", timeout_s=60)
 
 
+async def looks_after(protected: Protected, label: str) -> None:
+    """Hold that the sets of an earlier key are verified too, as long as they are there."""
+    (whole,) = told(protected, "verify")
+    assert ("success", []) == (whole["outcome"], whole["findings"])
+    place = protected.destination("eu")
+    store = open_store(place, credentials_of(protected.home, place))
+    await store.delete([f"analyticbot/g1/backup/main/{label}/backup.manifest.copy"])
+    damaged = protected.abops("verify")
+    assert (1, True) == (damaged.returncode, f"{label}/backup.manifest" in damaged.stderr)
+
+
 async def test_a_new_key_takes_over_and_both_times_are_restored(archiver: Archiver) -> None:
     protected = archiver.protected
     (first,) = told(protected, "run", "--type", "full")
@@ -151,6 +162,7 @@ async def test_a_new_key_takes_over_and_both_times_are_restored(archiver: Archiv
     assert "g2" == protected.destination("eu").generation
     assert "incr" == told(protected, "run")[0]["type"]
 
+    await looks_after(protected, first["label"])
     made = SystemClock().now().timestamp() - 340 * 86_400
     os.utime(protected.home.passphrase("eu", "g2"), (made, made))
     found = json.loads(protected.abops("doctor", "--output", "json").stdout)

@@ -23,6 +23,7 @@ from abops.backup.postgres.engine import engine_of
 from abops.backup.postgres.site import generations_of, number_of, save_site
 from abops.backup.service.configuration import ConfigurationService, has_recovery_key
 from abops.backup.service.journal import Journal
+from abops.backup.service.live import owed_to
 from abops.backup.service.look import look
 from abops.backup.service.protect import make_stanza
 from abops.backup.service.run import BackupService
@@ -142,8 +143,14 @@ class Rotation:
     async def _verify(self, new: Destination) -> str:
         verification = Verification(self._home, self._site, clock=self._clock)
         (check,) = await verification.verify([new])
-        if check.outcome == "failed":
-            raise RotationStuckError(f"{new.name}, {new.generation}: {check.findings[0].message}")
+        # What is wrong with the old one is a reason more to have the new one.
+        wrong = [
+            one.message
+            for one in check.findings
+            if one.severity == "critical" and one.generation == new.generation
+        ]
+        if wrong:
+            raise RotationStuckError(f"{new.name}, {new.generation}: {wrong[0]}")
         return "everything is whole"
 
     async def _drill(self, new: Destination, *, hurry: bool) -> str:
@@ -154,6 +161,9 @@ class Rotation:
         return f"{found.id}: {found.tables} tables are equal, {found.rto_s:.1f} s"
 
     async def _switch(self, place: Destination, new: Destination) -> None:
+        if owed := owed_to(self._home, self._site, place.name):
+            # They would go to the new one only, and leave a hole at the old one's end.
+            raise RotationStuckError(f"{len(owed)} segments of log are still owed to {place.name}")
         self._change(place, new)
         await asyncio.to_thread(ask_reload, self._home)
         now = self._clock.now().timestamp()

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from abops.backup.model import Destination, Home, SetFacts, Site
 from abops.backup.postgres.engine import engine_of
 from abops.backup.postgres.faults import DestinationError
+from abops.backup.postgres.site import generations_of, number_of
 from abops.backup.retain import plan
 from abops.backup.service.inspect import Known, hashes_elsewhere, inspect
 from abops.backup.service.live import Live, ask_live, owed_to
@@ -24,6 +25,8 @@ from abops.backup.verify.judge import judge
 from abops.backup.verify.seen import Judgement, Seen
 from abops.kernel.clock import Clock, SystemClock, moment
 
+Judged = tuple[Destination, Seen, Judgement]
+"""The repository of one key, what was seen there, and what it is judged to be."""
 _GAPS_REMEMBERED: Final = 400
 """Checks that are asked when a hole was first seen: a year of daily ones."""
 
@@ -69,7 +72,12 @@ class Verification:
         kind: Literal["verify", "deep"] = "deep" if deep else "verify"
         check_id = planned or f"{place.name}-{kind}-{moment(began):%Y%m%dT%H%M%SZ}"
         try:
-            seen = await inspect(self._open(place), known, deep=deep)
+            judged = [await self._judge(place, known, deep=deep)]
+            judged += [
+                await self._judge(old, self._known_of_earlier(old, known), deep=deep)
+                for old in generations_of(self.home, place)
+                if number_of(old.generation) < number_of(place.generation)
+            ]
         except DestinationError as error:
             finding = Finding(
                 severity="critical",
@@ -90,34 +98,46 @@ class Verification:
             with self.catalog.write() as connection:
                 put(connection, check)
             return check
-        found = judge(seen)
+        told = [found for _, _, found in judged]
         check = Check(
             id=check_id,
             destination=place.name,
             kind=kind,
             started=began,
             ended=self._clock.now().timestamp(),
-            outcome="success" if found.passed else "failed",
-            invalid_objects=found.invalid_objects,
-            gap_segments=found.gap_segments,
-            owed_segments=found.owed_segments,
-            findings=found.findings,
+            outcome="success" if all(found.passed for found in told) else "failed",
+            invalid_objects=sum(found.invalid_objects for found in told),
+            gap_segments=sum(found.gap_segments for found in told),
+            owed_segments=sum(found.owed_segments for found in told),
+            findings=tuple(one for found in told for one in found.findings),
         )
-        self._note(place, seen, found, check)
+        self._note(judged, check)
         return check
 
-    def _note(self, place: Destination, seen: Seen, found: Judgement, check: Check) -> None:
+    async def _judge(self, place: Destination, known: Known, *, deep: bool) -> Judged:
+        """Look at the repository of one key. Raises DestinationError."""
+        seen = await inspect(self._open(place), known, deep=deep)
+        return place, seen, judge(seen)
+
+    def _note(self, judged: Sequence[Judged], check: Check) -> None:
         """Write the check, its verdicts, and the listings of sets that are whole."""
         with self.catalog.write() as connection:
-            note_sets(connection, place.name, place.generation, seen.sets)
-            labels = [one.label for one in seen.sets]
-            drop(connection, Verdict, *of(Verdict, place), schema.verdict.c.label.not_in(labels))
             put(connection, check)
-            for one in seen.sets:
-                reason = found.broken.get(one.label, "")
-                put(connection, _verdict(one, check, reason))
-                if not reason and one.label not in seen.recorded:
-                    put(connection, listing_of(one, seen.objects[one.label], check.ended))
+            for place, seen, found in judged:
+                note_sets(connection, place.name, place.generation, seen.sets)
+                others = schema.verdict.c.label.not_in([one.label for one in seen.sets])
+                drop(connection, Verdict, *of(Verdict, place), others)
+                for one in seen.sets:
+                    reason = found.broken.get(one.label, "")
+                    put(connection, _verdict(one, check, reason))
+                    if not reason and one.label not in seen.recorded:
+                        listed = listing_of(one, seen.objects[one.label], check.ended)
+                        put(connection, listed)
+
+    def _known_of_earlier(self, place: Destination, present: Known) -> Known:
+        """Return what is known of the repository of an earlier key: the live log is not its own."""
+        alone = Live(segment_bytes=present.live.segment_bytes)
+        return self._known(place, alone, frozenset(), present.elsewhere)
 
     def _known(
         self,
