@@ -217,6 +217,12 @@ class MemoryService(AlertService):
     async def window_names(self) -> dict[int, str]:
         return {}
 
+    async def briefs(self, *, limit: int) -> tuple[IncidentSummary, ...]:  # type: ignore[override]
+        return await self.incidents(limit=limit)
+
+    async def summaries(self, numbers: Sequence[int]) -> tuple[IncidentSummary, ...]:
+        return tuple(self.details[number].summary for number in numbers)
+
     async def storms(self, *, limit: int = 50) -> tuple[Storm, ...]:
         found = [d.storm for d in self.details.values() if d.storm is not None]
         return tuple(sorted(found, key=lambda storm: storm.ended_at is not None)[:limit])

@@ -19,6 +19,7 @@ ON_BOTH = (
     "test_escalation",
     "test_intake",
     "test_letters",
+    "test_listing",
     "test_process",
     "test_quiet",
     "test_scoring",

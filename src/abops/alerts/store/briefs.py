@@ -4,8 +4,9 @@ With five thousand open, reading each in full costs more than the rest of the pa
 at all of them in short, and read those they show in full.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from sqlalchemy import Connection
@@ -43,10 +44,14 @@ def briefs(connection: Connection, *, limit: int) -> tuple[Brief, ...]:
             " AND shape <> 'candidate' ORDER BY number DESC LIMIT ?",
             (limit - len(found),),
         )
-        found.extend(
-            Brief(*row[:7], moment(row[7]), _maybe(row[8]), _maybe(row[9])) for row in rows
-        )
+        found.extend(_brief(row) for row in rows)
     return tuple(found)
+
+
+def _brief(row: Sequence[Any]) -> Brief:
+    number, title, state, severity, service, env, alerts, opened, acked, resolved = row
+    times = moment(opened), _maybe(acked), _maybe(resolved)
+    return Brief(number, title, state, severity, service, env, alerts, *times)
 
 
 def _maybe(seconds: float | None) -> datetime | None:

@@ -24,6 +24,7 @@ from abops.entry.web.storms import storms_of
 
 KNOWN_AT_MOST: Final = 10_000
 """Incidents that counts and filters look at; beyond it the newest resolved ones count."""
+FOUND_AT_MOST: Final = 100
 TRACE_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
 A_YEAR_S: Final = 365 * 86_400
 
@@ -48,16 +49,18 @@ def _add_incidents(
 
     @router.get("/incidents")
     async def incidents(request: Request) -> Response:
-        known = await service.incidents(limit=KNOWN_AT_MOST)
+        known = await service.briefs(limit=KNOWN_AT_MOST)
         query = listing.read_query(request.query_params)
         content = listing.list_incidents(known, query, pages.now())
+        rows = await service.summaries([line.number for line in content.rows])
         return pages.show(
             request,
             "incidents.html",
             list=content,
+            rows=rows,
             ranges=listing.RANGES,
             any_known=bool(known),
-            storms=await storms_of(service, content.rows),
+            storms=await storms_of(service, rows),
         )
 
     @router.get("/incidents/{number}")
@@ -69,17 +72,24 @@ def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks
     @router.get("/search")
     async def search(request: Request) -> Response:
         words = request.query_params.get("q", "")[:200]
-        known = await service.incidents(limit=KNOWN_AT_MOST)
+        known = await service.briefs(limit=KNOWN_AT_MOST)
         number = listing.incident_number(words)
         if number is not None and any(i.number == number for i in known):
             return RedirectResponse(f"/incidents/{number}", 303)
         if TRACE_ID.fullmatch(words.strip()) and (page := pages.page_of_trace(words.strip())):
             return RedirectResponse(page, 303)
-        found = listing.find_incidents(known, words)
+        lines = listing.find_incidents(known, words)
+        found = await service.summaries([line.number for line in lines[:FOUND_AT_MOST]])
         books = [n for n in runbooks.names() if words and words.casefold() in n.casefold()]
         storms = await storms_of(service, found)
         return pages.show(
-            request, "search.html", words=words, found=found, books=books, storms=storms
+            request,
+            "search.html",
+            words=words,
+            found=found,
+            count=len(lines),
+            books=books,
+            storms=storms,
         )
 
     @router.get("/runbooks/{name}")

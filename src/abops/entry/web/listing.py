@@ -7,7 +7,7 @@ comes before what somebody already takes care of, and critical before warning; a
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal, TypeVar, get_args
+from typing import Final, Literal, Protocol, TypeVar, get_args
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -15,7 +15,6 @@ from msgspec import Struct
 from abops.alerts.model import (
     SEVERITIES,
     IncidentState,
-    IncidentSummary,
     Severity,
 )
 from abops.kernel.quantities import QuantityError, parse_duration
@@ -36,6 +35,31 @@ _STATES_OF: Final[dict[Show, frozenset[IncidentState]]] = {
     "resolved": frozenset({"resolved"}),
     "all": frozenset({"open", "acked", "resolved"}),
 }
+
+
+class Line(Protocol):
+    """What of an incident the list counts and sorts by: a brief, or more."""
+
+    @property
+    def number(self) -> int: ...  # noqa: D102 - as of an incident
+    @property
+    def title(self) -> str: ...  # noqa: D102 - as of an incident
+    @property
+    def state(self) -> IncidentState: ...  # noqa: D102 - as of an incident
+    @property
+    def severity(self) -> Severity: ...  # noqa: D102 - as of an incident
+    @property
+    def service(self) -> str: ...  # noqa: D102 - as of an incident
+    @property
+    def env(self) -> str: ...  # noqa: D102 - as of an incident
+    @property
+    def alerts(self) -> int: ...  # noqa: D102 - as of an incident
+    @property
+    def opened_at(self) -> datetime: ...  # noqa: D102 - as of an incident
+    @property
+    def acked_at(self) -> datetime | None: ...  # noqa: D102 - as of an incident
+    @property
+    def resolved_at(self) -> datetime | None: ...  # noqa: D102 - as of an incident
 
 
 class ListQuery(Struct, frozen=True):
@@ -79,7 +103,7 @@ class IncidentList(Struct, frozen=True):
     """The list page's content."""
 
     query: ListQuery
-    rows: tuple[IncidentSummary, ...]
+    rows: tuple[Line, ...]
     matched: int
     counts: Mapping[Show, int]
     """Incidents by state, other filters applied."""
@@ -116,9 +140,7 @@ def read_query(params: Mapping[str, str]) -> ListQuery:
     )
 
 
-def list_incidents(
-    incidents: Sequence[IncidentSummary], query: ListQuery, now: datetime
-) -> IncidentList:
+def list_incidents(incidents: Sequence[Line], query: ListQuery, now: datetime) -> IncidentList:
     """Return what the list page shows of all incidents that are known."""
     start = now - parse_duration(query.since)
     recent = [i for i in incidents if i.resolved_at is None or i.resolved_at >= start]
@@ -143,13 +165,13 @@ def list_incidents(
     )
 
 
-def mean_time_to_ack(incidents: Iterable[IncidentSummary]) -> timedelta | None:
+def mean_time_to_ack(incidents: Iterable[Line]) -> timedelta | None:
     """Return the mean time from opening to acknowledgement of those that were acknowledged."""
     times = [i.acked_at - i.opened_at for i in incidents if i.acked_at is not None]
     return sum(times, timedelta()) / len(times) if times else None
 
 
-def find_incidents(incidents: Sequence[IncidentSummary], words: str) -> tuple[IncidentSummary, ...]:
+def find_incidents(incidents: Sequence[Line], words: str) -> tuple[Line, ...]:
     """Return the incidents whose number, service, title or environment has every word."""
     needles = words.casefold().split()
     if not needles:
@@ -179,7 +201,7 @@ def _range(text: str) -> str:
         return "24h"
 
 
-def _matches(incident: IncidentSummary, query: ListQuery) -> bool:
+def _matches(incident: Line, query: ListQuery) -> bool:
     return (
         (query.severity is None or incident.severity == query.severity)
         and query.service in {"", incident.service}
@@ -187,7 +209,7 @@ def _matches(incident: IncidentSummary, query: ListQuery) -> bool:
     )
 
 
-def _urgency(incident: IncidentSummary) -> tuple[int, int, float]:
+def _urgency(incident: Line) -> tuple[int, int, float]:
     return (
         _STATE_RANK[incident.state],
         _SEVERITY_RANK[incident.severity],
@@ -195,7 +217,7 @@ def _urgency(incident: IncidentSummary) -> tuple[int, int, float]:
     )
 
 
-def _searchable(incident: IncidentSummary) -> str:
+def _searchable(incident: Line) -> str:
     return (
         f"inc-{incident.number} {incident.service} {incident.title} "
         f"{incident.env} {incident.severity} {incident.state}"

@@ -89,7 +89,8 @@ function patchList(part, fresh, page, own) {
   for (const [key, row] of here) row.classList.toggle("is-gone", !there.has(key));
   const count = after.filter((key) => !here.has(key)).length;
   if (own && !count) expected = after.join(); // who acted knows why the order changes
-  if (after.join() !== expected) offer(page, count);
+  if (after.join() === expected) settle(); // also what another refresh offered meanwhile
+  else offer(page, count);
 }
 
 function rowsOf(part) {
