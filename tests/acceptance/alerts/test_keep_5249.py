@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from abops.alerts.model import GroupingRule, Route, Routing
 from abops.alerts.route.matcher import parse_matchers
+from abops.alerts.route.sorting import Sorting
 from abops.alerts.route.tree import decide
 from abops.kernel.clock import SystemClock
 from support.alerts import a_body, a_routing, a_service, told
@@ -56,3 +57,15 @@ def test_a_thousand_decisions_among_five_hundred_routes_take_no_time() -> None:
     for n in range(1_000):
         decide(routing, {"service": f"unrelated-{n}", "severity": "critical"})
     assert clock.monotonic() - began < 1_000 * 0.005  # 5 ms each: a fifth of a core at 40 a second
+
+
+def test_a_thousand_alerts_among_five_hundred_rules_of_grouping_are_sorted_in_no_time() -> None:
+    sorting = Sorting(five_hundred().grouping)
+    clock = SystemClock()
+    began = clock.monotonic()
+    for n in range(1_000):
+        assert () == sorting.sides({"service": f"unrelated-{n}", "severity": "critical"})
+    took = clock.monotonic() - began
+    assert ((0, 0),) == sorting.sides({"service": "one-0"})
+    assert ((4, 1), (49, 1), (499, 1)) == sorting.sides({"service": "other-499-x"})
+    assert took < 1_000 * 0.005
