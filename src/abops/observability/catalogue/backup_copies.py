@@ -216,9 +216,14 @@ def _region_stale(where: Place) -> Alert:
                 "The others still get everything: nothing is lost as long as one does. When it is"
                 " back the queue drains by itself; to hurry it:\n\n"
                 + shell("abops backup wal drain --to DEST", "abops backup mirror --to DEST")
-                + "\nDown for long: raise `queue_max`, or take it out of `require` in"
-                " platform.yaml. Do **not** empty the queue's folder: each file is the only copy"
-                " on its way."
+                + "\nDown for long: raise `queue_max`, and give it up until it is back, so that"
+                " neither restores nor the log wait for it; it is taken back once it has caught"
+                " up:\n\n"
+                + shell(
+                    "abops backup failover --primary OTHER --away DEST --yes",
+                    "abops backup failback DEST",
+                )
+                + "\nDo **not** empty the queue's folder: each file is the only copy on its way."
             ),
         ),
         cases=(
