@@ -20,12 +20,12 @@ def test_at_29_days_nothing_goes_and_at_31_the_older_full_set_and_the_log_before
     world: Later,
 ) -> None:
     older, increment = world.make("full"), world.make("incr")
-    newer = world.make("full")
+    newer, above = world.make("full"), world.make("incr")
     everything = world.segments()
     world.go(29)
     (kept,) = world.told("retain")
     assert ("nothing", [], 0) == (kept["outcome"], kept["removed"], kept["segments"])
-    assert [older, increment, newer] == world.labels()
+    assert [older, increment, newer, above] == world.labels()
     assert everything == world.segments()
     world.go(31)
     with world.engine_keeps(60):
@@ -33,22 +33,24 @@ def test_at_29_days_nothing_goes_and_at_31_the_older_full_set_and_the_log_before
         assert 1 == refused.returncode
         assert f"only the plan removes {older}" in refused.stderr
         assert "hint: See the plan: abops backup retain --dry-run." in refused.stderr
-    assert [older, increment, newer] == world.labels()
+    assert [older, increment, newer, above] == world.labels()
     (planned,) = world.told("retain", "--dry-run")
     assert ("planned", [older, increment]) == (planned["outcome"], planned["removed"])
     assert everything == world.segments()
     (gone,) = world.told("expire")
     assert ("removed", [older, increment]) == (gone["outcome"], gone["removed"])
-    assert [newer] == world.labels()
-    (left,) = world.told("list")
+    assert [newer, above] == world.labels()
+    assert ([], []) == (gone["promised"]["gone"], gone["promised"]["overdue"])
+    left = world.told("list")[0]
     first = left["wal_start"]
+    assert left["stopped"] == gone["promised"]["oldest_recoverable"]
     assert [name for name in everything if name >= first] == world.segments()
     assert len(everything) - len(world.segments()) == gone["segments"]
     (whole,) = world.told("verify")
     assert ("success", []) == (whole["outcome"], whole["findings"])
     world.go(400)
     (last,) = world.told("retain")
-    assert ("nothing", [newer]) == (last["outcome"], world.labels())
+    assert ("nothing", [newer, above]) == (last["outcome"], world.labels())
 
 
 def test_what_is_named_restored_from_or_kept_by_a_rule_stays_and_the_rest_of_its_age_goes(

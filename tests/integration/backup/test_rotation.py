@@ -157,9 +157,12 @@ async def test_a_new_key_takes_over_and_both_times_are_restored(archiver: Archiv
 
     assert (first["label"], "2") == restored(protected, in_old_time)
     assert (second["label"], "4") == restored(protected, in_new_time)
-    # The inventory still names the old key: that does not bring it back.
+    # The inventory still names the old key: that does not bring it back, and both are written.
+    config = protected.home.engine("eu", "g1")
+    right = config.read_text()
+    config.write_text(f"{right}# of another endpoint\n")
     assert 0 == begin(protected, "eu").returncode
-    assert "g2" == protected.destination("eu").generation
+    assert ("g2", right) == (protected.destination("eu").generation, config.read_text())
     assert "incr" == told(protected, "run")[0]["type"]
 
     await looks_after(protected, first["label"])

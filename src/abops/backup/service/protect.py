@@ -16,6 +16,7 @@ from abops.backup.postgres.credentials import credentials_of, make_passphrase
 from abops.backup.postgres.engine import engine_of
 from abops.backup.postgres.faults import explain
 from abops.backup.postgres.site import (
+    generations_of,
     prepare_destination,
     save_site,
     with_generations,
@@ -91,6 +92,10 @@ async def _begin(  # noqa: PLR0913, PLR0917 - one call, all of it is needed
         if place.role == "mirror":
             return Begun(place.name, "mirror", f"copies {place.of}")
         await make_stanza(home, site, place, engine, can)
+        for other in generations_of(home, place):
+            # Earlier keys are read with the same credentials, at the same endpoint.
+            if home.passphrase(other.name, other.generation).is_file():
+                prepare_destination(home, site, other, can)
     except OpsError as error:
         return Begun(place.name, "failed", str(error), error.hint)
     return Begun(place.name, "ready", f"{place.endpoint}, {place.container}{place.folder}")

@@ -57,6 +57,8 @@ class Retained(Struct, frozen=True, kw_only=True):
     """Segments of log that went with them."""
     ended: tuple[str, ...] = ()
     """Earlier key generations that went as a whole, or would: the present one covers the days."""
+    promised: Promise | None = None
+    """Whether the policy is kept, as of after it."""
     error: str = ""
     hint: str = ""
 
@@ -101,7 +103,8 @@ class RetentionService:
             for old in over:
                 await self._end(old)
         found = _told("removed", place, decision, segments)
-        return replace(found, ended=tuple(old.generation for old in over))
+        ended = tuple(old.generation for old in over)
+        return replace(found, ended=ended, promised=self.promise(place))
 
     async def plan(self, place: Destination) -> Retained:
         """Return what `run` would do now by what is known; nothing is changed."""
@@ -111,7 +114,8 @@ class RetentionService:
         except OpsError as error:
             return _failed(place, error)
         found = _told("planned", place, decision, decision.segments)
-        return replace(found, ended=tuple(old.generation for old in over))
+        ended = tuple(old.generation for old in over)
+        return replace(found, ended=ended, promised=self.promise(place))
 
     def promise(self, place: Destination) -> Promise:
         """Return whether the policy is kept, by what is known; the metrics are made of it."""

@@ -36,6 +36,9 @@ def command(*, folder: Path | None, names: tuple[str, ...], output: str, dry_run
     service = RetentionService(home, site)
     found = asyncio.run(_everywhere(service, chosen(site, names), dry_run=dry_run))
     _show(found, output, each_set=dry_run)
+    if output == "table":
+        for one in found:
+            _tell_promise(one)
     failed = [one for one in found if one.outcome == "failed"]
     if failed:
         hints = dict.fromkeys(one.hint for one in failed if one.hint)
@@ -64,6 +67,21 @@ async def _everywhere(
                 )
             )
     return found
+
+
+def _tell_promise(one: "Retained") -> None:
+    """Say which points can be returned to, and what is not as the policy has it."""
+    from abops.kernel.clock import moment
+
+    if one.promised is None:
+        return
+    oldest = one.promised.oldest_recoverable
+    since = f"each point since {moment(oldest):%Y-%m-%d %H:%M} UTC" if oldest else "no point yet"
+    told = [f"{one.destination}: {since} can be returned to"]
+    for word, labels in (("gone", one.promised.gone), ("overdue", one.promised.overdue)):
+        if labels:
+            told.append(f"{word} against the policy: {', '.join(labels)}")
+    click.echo("; ".join(told), err=True)
 
 
 def _show(found: "list[Retained]", output: str, *, each_set: bool) -> None:
