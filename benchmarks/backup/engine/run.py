@@ -48,7 +48,6 @@ JUDGED_FROM = 50
 NAIVE, FETCH, INCREMENT, DEAD = 1.0, 0.4, 0.2, 1.1
 RTO_S, RPO_S = 60.0, 120.0
 TEST_S, DRILL_S, VALIDATE_S = 60.0, 60.0, 45.0
-ARCHIVE_TIMEOUT_S = 60.0
 PATIENCE_S = 180
 LIMIT_S = 3_600
 Way = Callable[[], object]
@@ -307,8 +306,8 @@ class Bench:
         calls: tuple[tuple[str, Sequence[str], float], ...] = (
             ("backup run --test", ("backup", "run", "--test"), TEST_S),
             ("recovery drill --hurry", (*drill, "--hurry"), DRILL_S),
-            # It waits until the log of the point has left by itself, which archive_timeout bounds.
-            ("recovery drill", drill, ARCHIVE_TIMEOUT_S + DRILL_S),
+            # It waits until the log of the point has left by itself: archive_timeout and more.
+            ("recovery drill", drill, DRILL_S),
             (
                 "backup verify --validate",
                 ("backup", "verify", *home, "--validate", "--to", "eu"),
