@@ -8,7 +8,12 @@ from pathlib import Path
 from support.backup import Protected, RegionServer, protect
 from support.faults.damage import HURTS, damaged_object, missing_segments
 from support.faults.dead import killed_postmaster, new_timeline, region_gone
-from support.faults.disks import full_log, full_region, full_restore_target
+from support.faults.disks import (
+    filled_restore_target,
+    full_log,
+    full_region,
+    refused_restore_target,
+)
 from support.faults.leaders import two_schedulers
 from support.faults.told import Told, made
 
@@ -106,7 +111,12 @@ def catalogue(segments: int) -> tuple[Scene | Shown, ...]:
             5, "refusing", on_a_database(lambda one: region_gone(one, "kill", segments), scale=5)
         ),
         Scene(6, "log and owed", full_log),
-        Scene(6, "restore target", on_a_database(full_restore_target, scale=4, backed_up=True)),
+        Scene(6, "restore target", on_a_database(refused_restore_target, scale=4, backed_up=True)),
+        Scene(
+            6,
+            "filled restore target",
+            on_a_database(filled_restore_target, scale=4, backed_up=True),
+        ),
         Scene(6, "region", full_region),
         Shown(7, "secret", f"{engine}::{named}[wrong secret]"),
         Shown(7, "passphrase", f"{engine}::{named}[wrong passphrase]"),

@@ -5,16 +5,16 @@ import pytest
 from support.backup import Protected
 from support.faults.damage import damaged_object, missing_segments
 from support.faults.dead import killed_postmaster, region_gone
-from support.faults.disks import full_restore_target
+from support.faults.disks import refused_restore_target
 from support.faults.told import NotPlayedError
 
 
-def test_a_flipped_object_is_found_another_destination_restores_and_a_full_set_follows(
+def test_a_truncated_object_is_found_another_destination_restores_and_a_full_set_follows(
     protected: Protected,
 ) -> None:
     protected.database.fill()
     assert 0 == protected.abops("run", "--to", "us", "--type", "full").returncode
-    assert 0 == damaged_object(protected, "flipped").lost
+    assert 0 == damaged_object(protected, "truncated").lost
 
 
 def test_seven_segments_that_are_gone_are_told_and_no_point_among_them_is_promised(
@@ -35,13 +35,11 @@ def test_a_region_that_is_frozen_for_a_whole_backup_holds_up_nothing(protected: 
     assert 0 == region_gone(protected, "freeze", 20).lost
 
 
-def test_a_restore_that_does_not_fit_is_refused_and_one_that_fills_the_disk_is_told(
-    protected: Protected,
-) -> None:
+def test_a_restore_that_does_not_fit_is_refused(protected: Protected) -> None:
     protected.archive_directly("eu", "us")
     protected.database.fill(4)
     assert 0 == protected.abops("run", "--to", "us", "--type", "full").returncode
     try:
-        assert 0 == full_restore_target(protected).lost
+        assert 0 == refused_restore_target(protected).lost
     except NotPlayedError as reason:
         pytest.skip(str(reason))
