@@ -18,8 +18,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from abops.backup.model import Keeping
+from abops.backup.model import Destination, Keeping
+from abops.backup.postgres.credentials import credentials_of
 from abops.backup.postgres.site import save_site
+from abops.clients.objectstore import open_store
 from abops.stack.tools import find_tool
 from support.azure import AzureServer
 from support.backup import Protected, begin, give_to_owner, protect, run_as_owner
@@ -119,6 +121,18 @@ class Later:
         done = begin(self.protected, "azure")
         assert 0 == done.returncode, done.stderr
         self.protected.archive_directly("azure")
+
+    async def mirrored(self) -> Destination:
+        """Have a mirror beside, in the same store; return it."""
+        home, site = self.protected.home, self.protected.site
+        (source,) = site.destinations
+        vault = replace(
+            source, name="vault", role="mirror", of=source.name, container=f"{source.container}-v"
+        )
+        save_site(home, replace(site, destinations=(source, vault)))
+        give_to_owner(home.site)
+        await open_store(vault, credentials_of(home, vault)).make_container()
+        return vault
 
     @contextmanager
     def folder(self) -> Iterator[Path]:

@@ -140,6 +140,23 @@ class Mirror:
         size = sum(one.size for one in copied)
         return Mirrored(len(copied), size, len(gone), len(source) - len(copied))
 
+    async def fade(self) -> int:
+        """Remove, as late as everything, the copy of a folder that was given up as a whole.
+
+        Returns how many objects are there still.
+        """
+        now = self._clock.now().timestamp()
+        self._known = marked(await self._noted(), (), now)
+        gone = to_delete(self._known, now)
+        await self._target.delete(gone)
+        for path in gone:
+            del self._known[path]
+        if self._known:
+            await self._note()
+        else:
+            await self._target.delete([self.notes])
+        return len(self._known)
+
     async def _noted(self) -> dict[str, Copied]:
         try:
             text = await self._target.get(self.notes)

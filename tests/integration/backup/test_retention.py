@@ -125,6 +125,12 @@ async def test_an_earlier_key_ends_as_a_whole_when_the_present_one_covers_the_da
     world.turn_to("g2")
     world.make("full")
     new = protected.destination("azure")
+    vault = await world.mirrored()
+    assert 0 == world.abops("verify").returncode
+    world.told("mirror")
+    copies = open_store(vault, credentials_of(protected.home, vault))
+    assert await copies.list(old.folder.strip("/"))
+    assert await copies.list(new.folder.strip("/"))
     world.go(29)
     (kept,) = world.told("retain")
     assert [] == kept["ended"]
@@ -137,3 +143,11 @@ async def test_an_earlier_key_ends_as_a_whole_when_the_present_one_covers_the_da
     assert (["g1"], []) == (gone["ended"], gone["removed"])
     assert [] == list(await store.list(old.folder.strip("/")))
     assert not protected.home.engine("azure", "g1").exists()
+    # The mirror follows, a week late.
+    world.told("mirror")
+    assert await copies.list(old.folder.strip("/"))
+    world.go(39)
+    world.told("mirror")
+    assert [] == list(await copies.list(old.folder.strip("/")))
+    assert not protected.home.engine("vault", "g1").exists()
+    assert await copies.list(new.folder.strip("/"))

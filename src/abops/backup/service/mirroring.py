@@ -6,7 +6,7 @@ from abops.backup.mirror import Mirror, Mirrored, MirrorHeldError
 from abops.backup.model import Destination, Home, Site
 from abops.backup.postgres.credentials import credentials_of, passphrase_of
 from abops.backup.postgres.engine import engine_of
-from abops.backup.postgres.site import prepare_destination
+from abops.backup.postgres.site import generations_of, number_of, prepare_destination
 from abops.backup.service.look import look
 from abops.backup.store import schema
 from abops.backup.store.database import Catalog
@@ -39,7 +39,11 @@ class MirrorService:
         return tuple(known[name] for name in names) or tuple(known.values())
 
     async def run(self, place: Destination) -> Mirrored:
-        """Bring one mirror up to date; it holds the source's generation, under its passphrase."""
+        """Bring one mirror up to date; it holds what its source does, under the same passphrases.
+
+        That is every key generation of the source. One that the source gave up by its retention
+        goes from the mirror a week later, where objects are not locked.
+        """
         if place.of in self.site.away:
             raise MirrorHeldError(
                 f"{place.of} is away: the mirror keeps what it has",
@@ -50,23 +54,50 @@ class MirrorService:
         began = self._clock.now().timestamp()
         labels: frozenset[str] = frozenset()
         try:
-            seen = await look(self.home, self.site, self._engine, source)
-            if seen.problem is not None:
-                raise seen.problem
-            labels = frozenset(one.label for one in seen.sets)
-            mirror = Mirror(
-                open_store(source, credentials_of(self.home, source), clock=self._clock),
-                open_store(place, credentials_of(self.home, place), clock=self._clock),
-                source.folder,
-                self._clock,
-            )
-            done = await mirror.run(labels, self._verified(source))
-            await self._make_readable(place, source)
+            kept = [
+                one for one in generations_of(self.home, source) if one.generation != source.next
+            ]
+            found = []
+            for one in kept:
+                labels, copied = await self._copy(place, one)
+                found.append(copied)
+            done = Mirrored(*map(sum, zip(*map(msgspec.structs.astuple, found), strict=True)))
+            if not place.lock_mode:
+                await self._fade(place, frozenset(one.generation for one in kept))
         except OpsError as error:
             self._write(place, began, "", Mirrored(0, 0, 0, 0), str(error))
             raise
         self._write(place, began, max(labels), done, "")
         return done
+
+    async def _copy(
+        self, place: Destination, source: Destination
+    ) -> tuple[frozenset[str], Mirrored]:
+        """Copy one key generation; return its sets and what was done."""
+        seen = await look(self.home, self.site, self._engine, source)
+        if seen.problem is not None:
+            raise seen.problem
+        labels = frozenset(one.label for one in seen.sets)
+        own = msgspec.structs.replace(place, generation=source.generation)
+        copied = await self._mirror(source, own).run(labels, self._verified(source))
+        await self._make_readable(own, source)
+        return labels, copied
+
+    async def _fade(self, place: Destination, kept: frozenset[str]) -> None:
+        """Let go of what the source has given up, key generation by key generation."""
+        for old in generations_of(self.home, place):
+            if number_of(old.generation) >= number_of(place.generation) or old.generation in kept:
+                continue
+            if not await self._mirror(old, old).fade():
+                self.home.engine(old.name, old.generation).unlink(missing_ok=True)
+
+    def _mirror(self, source: Destination, place: Destination) -> Mirror:
+        return Mirror(
+            open_store(source, credentials_of(self.home, source), clock=self._clock),
+            open_store(place, credentials_of(self.home, place), clock=self._clock),
+            source.folder,
+            self._clock,
+        )
 
     async def _make_readable(self, place: Destination, source: Destination) -> None:
         """Give the engine a configuration of the mirror, so that it restores from there."""
