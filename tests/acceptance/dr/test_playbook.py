@@ -89,6 +89,7 @@ def test_a_lost_region_is_given_up_and_taken_back_once_it_has_caught_up(
     assert EQUAL | {
         "the applications' secret leads to the new server": "passed",
         "the lost region is asked no more": "passed",
+        "before it has caught up it is not taken back": "passed",
         "after the failback all is as it was declared": "passed",
     } == claims(one)
 

@@ -14,6 +14,7 @@ from abops.kernel.errors import OpsError, UsageError
 if TYPE_CHECKING:
     from abops.backup.drill.evidence import Evidence
     from abops.backup.model import Home, Site
+    from abops.workflows.recovery.run import How
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -38,6 +39,13 @@ def group() -> None:
     metavar="N|all",
     help="Rehearse a scenario of the playbook on a throw-away setting; may be given again.",
 )
+@click.option(
+    "--scale",
+    type=click.IntRange(1, 1_000),
+    default=1,
+    show_default=True,
+    help="Size of a scenario's database: 15 MB each, and some.",
+)
 @click.option("--report", is_flag=True, help="Keep the evidence as JSON, Markdown and a page.")
 @click.option("--report-dir", "where", type=_FOLDER, help="Where it is kept.")
 @output_option
@@ -49,6 +57,7 @@ def drill_command(  # noqa: PLR0913 - what a drill can be told
     kind: Any,  # noqa: ANN401 - one of the choices
     hurry: bool,
     scenarios: tuple[str, ...],
+    scale: int,
     report: bool,
     where: Path | None,
     output: str,
@@ -63,7 +72,8 @@ def drill_command(  # noqa: PLR0913 - what a drill can be told
         if names or every or kind:
             raise UsageError("--scenario makes a database of its own: leave the others out")
         numbers = scenario_numbers(scenarios)
-        rehearse_all(numbers, hurry=hurry, kept=_kept(where, report=report), output=output)
+        kept = _kept(where, report=report)
+        rehearse_all(numbers, _how(hurry=hurry, scale=scale), kept=kept, output=output)
         return
     home = open_home(folder)
     found, site = _drill(home, names, kind, every=every, hurry=hurry)
@@ -87,13 +97,21 @@ def drill_command(  # noqa: PLR0913 - what a drill can be told
     metavar="N|all",
     help="Rehearse only this; may be given again.  [default: all]",
 )
+@click.option(
+    "--scale",
+    type=click.IntRange(1, 1_000),
+    default=1,
+    show_default=True,
+    help="Size of a scenario's database: 15 MB each, and some.",
+)
 @click.option("--report", is_flag=True, help="Keep the evidence as JSON, Markdown and a page.")
 @click.option("--report-dir", "where", type=_FOLDER, help="Where it is kept.")
 @output_option
-def test_command(
+def test_command(  # noqa: PLR0913 - what a rehearsal can be told
     *,
     hurry: bool,
     scenarios: tuple[str, ...],
+    scale: int,
     report: bool,
     where: Path | None,
     output: str,
@@ -103,13 +121,15 @@ def test_command(
     What the plan's scripts call, a bundle there and back, the scenarios of the playbook: one table.
     Exit code 1 when one is not met, also when it was not run.
     """
-    rehearse_all(
-        scenario_numbers(scenarios or ("all",)),
-        hurry=hurry,
-        kept=_kept(where, report=report),
-        output=output,
-        trials=True,
-    )
+    numbers = scenario_numbers(scenarios or ("all",))
+    how = _how(hurry=hurry, scale=scale, trials=True)
+    rehearse_all(numbers, how, kept=_kept(where, report=report), output=output)
+
+
+def _how(*, hurry: bool, scale: int, trials: bool = False) -> "How":
+    from abops.workflows.recovery.run import How
+
+    return How(hurry=hurry, scale=scale, trials=trials)
 
 
 def _kept(where: Path | None, *, report: bool) -> Path | None:

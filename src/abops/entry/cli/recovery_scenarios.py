@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from abops.backup.drill.evidence import Evidence
     from abops.backup.model import Site
     from abops.workflows.recovery.report import Rehearsed, Report
+    from abops.workflows.recovery.run import How
 
 EVERY = (1, 2, 3, 4, 5)
 
@@ -32,22 +33,15 @@ def scenario_numbers(words: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
-def rehearse_all(
-    numbers: tuple[int, ...],
-    *,
-    hurry: bool,
-    kept: Path | None,
-    output: str,
-    trials: bool = False,
-) -> None:
+def rehearse_all(numbers: tuple[int, ...], how: "How", *, kept: Path | None, output: str) -> None:
     """Rehearse, show, keep. Raises UnmetError when one is not met, also when it was not run."""
     from abops.workflows.recovery.words import all_rows, rows
 
     try:
-        report = asyncio.run(_rehearse(numbers, hurry=hurry, trials=trials))
+        report = asyncio.run(_rehearse(numbers, how))
     except asyncio.CancelledError as error:
         raise UnmetError("it was ended from outside; all of it is cleared away") from error
-    show(all_rows(report) if trials else rows(report), output)
+    show(all_rows(report) if how.trials else rows(report), output)
     _finish(report, kept)
 
 
@@ -57,7 +51,7 @@ def keep_report(drills: "Sequence[Evidence]", site: "Site", folder: Path) -> Non
     _tell_kept(report, folder)
 
 
-async def _rehearse(numbers: tuple[int, ...], *, hurry: bool, trials: bool) -> "Report":
+async def _rehearse(numbers: tuple[int, ...], how: "How") -> "Report":
     from abops.kernel.clock import SystemClock
     from abops.stack.layout import INVENTORY_FILE, find_layout
     from abops.workflows.recovery.playbook import PAGE, read_playbook
@@ -65,15 +59,8 @@ async def _rehearse(numbers: tuple[int, ...], *, hurry: bool, trials: bool) -> "
 
     root = find_layout().root
     playbook = read_playbook((root / PAGE).read_text())
-    return await rehearse(
-        playbook,
-        numbers,
-        root / INVENTORY_FILE,
-        SystemClock(),
-        hurry=hurry,
-        trials=trials,
-        told=_tell,
-    )
+    platform = root / INVENTORY_FILE
+    return await rehearse(playbook, numbers, platform, SystemClock(), how=how, told=_tell)
 
 
 async def _of_home(drills: "Sequence[Evidence]", site: "Site") -> "Report":

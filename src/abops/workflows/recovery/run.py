@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from abops.clients.pgbackrest import Engine
 from abops.clients.programs import call
@@ -44,20 +45,27 @@ _ASKED_S: Final = 10.0
 Told = Callable[[Rehearsed], None]
 
 
+class How(Struct, frozen=True, kw_only=True):
+    """How it is rehearsed."""
+
+    hurry: bool = False
+    """The log is sent at once: RPO looks better than it is."""
+    scale: int = 1
+    """Size of the database: 15 MB of accounts each, and some."""
+    trials: bool = False
+    """The commands that people's scripts call are tried first."""
+
+
 async def rehearse(  # noqa: PLR0913 - what a rehearsal is told
     playbook: dict[int, Scenario],
     numbers: Sequence[int],
     platform: Path,
     clock: Clock,
     *,
-    hurry: bool = False,
-    trials: bool = False,
+    how: How = How(),  # noqa: B008 - frozen
     told: Told = lambda _one: None,
 ) -> Report:
-    """Rehearse scenarios of the playbook; `told` hears of each as it ends.
-
-    With `trials` the commands that people's scripts call are tried first.
-    """
+    """Rehearse scenarios of the playbook; `told` hears of each as it ends."""
     rehearsed = {*_DISASTERS, CLUSTER, TARGETS}
     unknown = [str(number) for number in numbers if number not in {*playbook} & rehearsed]
     if unknown:
@@ -70,10 +78,10 @@ async def rehearse(  # noqa: PLR0913 - what a rehearsal is told
     found = []
     tried: tuple[Tried, ...] = ()
     with throw_away_regions(LOST, LEFT) as regions:
-        if trials:
+        if how.trials:
             tried = await try_commands(regions, platform, clock)
         for number in numbers:
-            one = await _one(playbook[number], regions, platform, clock, hurry=hurry)
+            one = await _one(playbook[number], regions, platform, clock, how)
             found.append(one)
             told(one)
     return Report(
@@ -98,8 +106,7 @@ async def _one(
     regions: dict[str, ThrowAwayRegion],
     platform: Path,
     clock: Clock,
-    *,
-    hurry: bool,
+    how: How,
 ) -> Rehearsed:
     started = clock.now().timestamp()
     known = Rehearsed(
@@ -117,9 +124,9 @@ async def _one(
     # The region that will be lost is required by the rules: the failover must lift that.
     policy = {"require": [LOST]} if scenario.number == REGION else None
     try:
-        async with make_setting(regions, platform, policy=policy) as setting:
+        async with make_setting(regions, platform, policy=policy, scale=how.scale) as setting:
             if scenario.number == TARGETS:
-                return await targets(scenario, setting, clock, hurry=hurry)
+                return await targets(scenario, setting, clock, hurry=how.hurry)
             return await _DISASTERS[scenario.number](scenario, setting, clock)
     except (OpsError, TimeoutError) as error:
         # One that cannot even be set up is a failure of its own, and the others go on.

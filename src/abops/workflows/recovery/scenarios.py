@@ -228,6 +228,11 @@ async def region_lost(scenario: Scenario, setting: Setting, clock: Clock) -> Reh
     stage.checks.append(judge("the lost region is asked no more", asked == [LEFT], str(asked)))
     await asyncio.sleep(APART_S)
     setting.regions[LOST].thaw()
+    early = await setting.run(scenario.back[-1], values)
+    refused = early.code == 1 and "stays away" in early.errors
+    stage.checks.append(
+        judge("before it has caught up it is not taken back", refused, _last(early.errors))
+    )
     if not await stage.follow(scenario.back, values):
         return stage.failed()
     back = load_site(setting.home) == before
@@ -274,6 +279,10 @@ async def _last_changes(setting: Setting) -> Fingerprints:
     await setting.archive()
     await asyncio.sleep(UNSENT_S)
     return expected
+
+
+def _last(text: str) -> str:
+    return text.strip().partition("\n")[0][:200]
 
 
 def _write_secret(path: Path) -> None:
