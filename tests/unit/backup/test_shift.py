@@ -1,9 +1,12 @@
 """A failover and its way back, over values: who leads, who is asked, who is taken back when."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from abops.backup.model import Destination, Site, WalRules
+from abops.backup.model import Destination, Home, Site, WalRules
+from abops.backup.postgres.site import load_site, save_site, with_shift
 from abops.backup.service.shift import (
     FailoverRefusedError,
     Met,
@@ -131,6 +134,18 @@ def test_what_was_and_what_is_stands_side_by_side() -> None:
         "configuration is saved in": ("eu, us, azure, vault", "us, azure, vault"),
         "mirror vault": ("copies eu", "holds still (eu is away)"),
     } == told
+
+
+def test_a_later_init_keeps_the_failover_that_stands(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert THREE == with_shift(home, THREE)
+    after = give_up(THREE, "us", EU_DEAD, 1_000.0)
+    save_site(home, after)
+    assert after == with_shift(home, THREE)
+    assert after == load_site(home)
+    # A destination that is declared no more can be neither given up nor lead.
+    without = msgspec.structs.replace(THREE, destinations=(US, AZURE))
+    assert without == with_shift(home, without)
 
 
 FRESH = a_set("20261125-120000F")

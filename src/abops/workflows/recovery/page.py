@@ -1,7 +1,7 @@
 """The evidence of a rehearsal as one page for a browser: nothing to load, light and dark."""
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from abops.backup.drill.evidence import PHASES
@@ -10,7 +10,6 @@ from abops.workflows.recovery.report import MARKS, Rehearsed, Report, Step
 from abops.workflows.recovery.words import compared, seconds, target, told, verdict
 
 _CLASSES: Final = {"met": "good", "failed": "act", "not run": "warn"}
-_SHADES: Final = 5
 
 
 def as_html(report: Report) -> str:
@@ -85,7 +84,7 @@ def _section(one: Rehearsed) -> str:
     if one.outcome != "not run":
         parts.append(_facts(_costs(one)))
     if one.steps:
-        parts.append(_steps(one.steps))
+        parts.append(_steps(one.steps, restores=not one.drills))
     if one.drills:
         parts.append(_drills(one))
     if one.checks:
@@ -104,9 +103,9 @@ def _costs(one: Rehearsed) -> list[tuple[str, str]]:
     return facts
 
 
-def _steps(steps: Iterable[Step]) -> str:
+def _steps(steps: Sequence[Step], *, restores: bool) -> str:
     """Show the lines as they ran, each with a bar that begins where the one before ended."""
-    steps = tuple(steps)
+    note = "the database serves again after the <b>filled</b> ones" if restores else ""
     total = sum(step.seconds for step in steps) or 1.0
     rows, before = [], 0.0
     for step in steps:
@@ -120,7 +119,7 @@ def _steps(steps: Iterable[Step]) -> str:
         before += step.seconds
     return (
         '<table class="steps"><thead><tr><th>line of the playbook</th><th class="n">seconds</th>'
-        '<th class="bars">the database serves again after the <b>filled</b> ones</th></tr></thead>'
+        f'<th class="bars">{note}</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
@@ -140,7 +139,8 @@ def _drills(one: Rehearsed) -> str:
             f"<tr><td>{_text(drill.destination)}, {kind}</td>"
             f'<td class="{state}">{drill.outcome}</td>'
             f'<td class="n">{seconds(drill.rto_s)}</td><td class="n">{seconds(drill.rpo_s)}</td>'
-            f'<td class="n">{drill.tables}</td><td class="bars phases">{bars}</td></tr>'
+            f'<td class="n">{drill.tables}</td>'
+            f'<td class="bars"><div class="phases">{bars}</div></td></tr>'
         )
     legend = "".join(f'<span><i class="p{n}"></i>{name}</span>' for n, name in enumerate(PHASES))
     return (

@@ -60,6 +60,7 @@ code span { display: inline-block; max-width: 100%; overflow-wrap: anywhere }
 .p4 { background: light-dark(#9986e0, #ddffff) !important }
 .legend {
   display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 0; font-size: 12px; color: var(--muted);
+  padding: 0 12px 12px;
 }
 .legend i {
   display: inline-block; width: 10px; height: 10px; margin-right: 6px; border-radius: 2px;

@@ -166,9 +166,9 @@ async def _handed_over(setting: Setting) -> list[Checked]:
         judge(
             "the old server ended in order",
             old is not None and old.poll() == 0,
-            f"code {old and old.poll()}",
+            f"exit code {old and old.poll()}",
         ),
-        judge("the old folder is kept", len(kept) == 1, f"{len(kept)} folders"),
+        judge("the old folder is kept", len(kept) == 1, ", ".join(one.name for one in kept)),
         judge("the new timeline and its history are archived", timeline > 1 and archived),
     ]
 
@@ -225,7 +225,9 @@ async def region_lost(scenario: Scenario, setting: Setting, clock: Clock) -> Reh
     turned = f"host={at.folder}&port={at.port}" in secret.read_text()
     stage.checks.append(judge("the applications' secret leads to the new server", turned))
     asked = [place.name for place in load_site(setting.home).present]
-    stage.checks.append(judge("the lost region is asked no more", asked == [LEFT], str(asked)))
+    stage.checks.append(
+        judge("the lost region is asked no more", asked == [LEFT], f"asked: {', '.join(asked)}")
+    )
     await asyncio.sleep(APART_S)
     setting.regions[LOST].thaw()
     early = await setting.run(scenario.back[-1], values)
@@ -254,7 +256,11 @@ async def targets(
     drills = read_evidence(setting.home)
     expected = 2 * len(site.sources)
     stage.checks.append(
-        judge("each destination, latest and a moment", len(drills) == expected, f"{len(drills)}")
+        judge(
+            "each destination, latest and a moment",
+            len(drills) == expected,
+            f"{len(drills)} restores",
+        )
     )
     worst = max((one.rto_s for one in drills), default=None)
     lost = [one.rpo_s for one in drills if one.rpo_s is not None]
