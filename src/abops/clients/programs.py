@@ -30,16 +30,18 @@ async def call(
     *words: str,
     timeout_s: float,
     environment: Mapping[str, str] | None = None,
+    given: bytes | None = None,
 ) -> Ended:
     """Run a program in a session of its own; at the deadline all of it is killed.
 
-    `environment` is all that it sees; None: what we see, with messages in English. Raises OSError
-    when it cannot be started.
+    `environment` is all that it sees; None: what we see, with messages in English. `given` is what
+    it reads: for what must not stand in the list of processes. Raises OSError when it cannot be
+    started.
     """
     process = await asyncio.create_subprocess_exec(
         program,
         *words,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.DEVNULL if given is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         # It is called from anywhere, also from where its user may not look.
@@ -49,7 +51,7 @@ async def call(
     )
     try:
         async with asyncio.timeout(timeout_s):
-            output, errors = await process.communicate()
+            output, errors = await process.communicate(given)
     except TimeoutError:
         return Ended(TIMED_OUT, b"", f"no end within {timeout_s:g} s")
     finally:

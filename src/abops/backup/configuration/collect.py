@@ -4,7 +4,7 @@ The database itself comes from its backups; the way to them (destinations with p
 here, and what stands around it: roles, settings, certificates, code, objects of a cluster.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -46,9 +46,15 @@ async def around(sources: Sources) -> dict[str, bytes]:
         members.update(_below(folder, f"{RENDERED}/{folder.name}"))
     for repository in sources.repositories:
         members[f"{GIT}/{repository.resolve().name}.bundle"] = await mirror_stream(repository)
-    for path, manifest in kept(sources.objects).items():
-        members[path] = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))
-    return members
+    return members | object_members(sources.objects)
+
+
+def object_members(objects: Iterable[Manifest]) -> dict[str, bytes]:
+    """Return the part of a bundle that is a cluster's objects, as its server answers them."""
+    return {
+        path: msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))
+        for path, manifest in kept(objects).items()
+    }
 
 
 async def collect(home: Home, site: Site, others: Mapping[str, bytes]) -> Bundle:

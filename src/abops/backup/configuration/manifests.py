@@ -32,14 +32,43 @@ SERVER_ANNOTATIONS: Final = (
     "volume.kubernetes.io/selected-node",
 )
 LEFT_OUT: Final = frozenset(
-    {"ControllerRevision", "Endpoints", "EndpointSlice", "Event", "Lease", "Node", "Pod"}
+    {
+        "CSINode",
+        "CSIStorageCapacity",
+        "CertificateSigningRequest",
+        "ControllerRevision",
+        "EndpointSlice",
+        "Endpoints",
+        "Event",
+        "IPAddress",
+        "Lease",
+        "LeaseCandidate",
+        "Node",
+        "Pod",
+        "StorageVersion",
+        "VolumeAttachment",
+    }
 )
 """What the cluster makes anew by itself."""
 TOKEN_TYPES: Final = frozenset(
     {"kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"}
 )
-OWN_NAMES: Final = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")})
+OWN_NAMES: Final = frozenset(
+    {
+        ("ConfigMap", "kube-root-ca.crt"),
+        ("PriorityClass", "system-cluster-critical"),
+        ("PriorityClass", "system-node-critical"),
+        ("ServiceAccount", "default"),
+        ("ServiceCIDR", "kubernetes"),
+    }
+)
 OWN_NAMESPACES: Final = frozenset({"kube-node-lease", "kube-public", "kube-system"})
+OWN_MARKS: Final = (
+    ("labels", "kubernetes.io/bootstrapping", "rbac-defaults"),
+    ("labels", "kube-aggregator.kubernetes.io/automanaged", ""),
+    ("annotations", "apf.kubernetes.io/autoupdate-spec", "true"),
+)
+"""By which the server knows what it keeps as it wants it; an empty value stands for any."""
 ORDER: Final = (
     "Namespace",
     "CustomResourceDefinition",
@@ -57,7 +86,15 @@ ORDER: Final = (
     "VolumeSnapshotContent",
     "VolumeSnapshot",
 )
-"""In which order a cluster takes them back; what is not named comes last."""
+"""In which order a cluster takes them back; what is not named comes after."""
+LAST: Final = (
+    "APIService",
+    "MutatingAdmissionPolicyBinding",
+    "MutatingWebhookConfiguration",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+)
+"""What judges others comes when they are there: its server is one of them."""
 
 
 class ObjectSource(Protocol):
@@ -86,8 +123,9 @@ def is_kept(manifest: Manifest) -> bool:
     # What a controller owns, the controller makes again.
     if any(owner.get("controller") for owner in meta.get("ownerReferences", ())):
         return False
-    labels = meta.get("labels", {})
-    return bool(labels.get("kubernetes.io/bootstrapping") != "rbac-defaults")
+    if (kind, meta.get("namespace"), meta.get("name")) == ("Service", "default", "kubernetes"):
+        return False
+    return not any(_is_marked(meta, *mark) for mark in OWN_MARKS)
 
 
 def cleaned(manifest: Manifest) -> dict[str, Any]:
@@ -125,9 +163,15 @@ def path_of(manifest: Manifest) -> str:
     return f"kubernetes/{meta.get('namespace') or '_cluster'}/{kind}/{meta.get('name')}.json"
 
 
+def _is_marked(meta: Mapping[str, Any], where: str, name: str, value: str) -> bool:
+    found = (meta.get(where) or {}).get(name)
+    return bool(found is not None and value in {"", found})
+
+
 def applied(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """Return them in the order in which a cluster takes them."""
     ranks = {kind: rank for rank, kind in enumerate(ORDER)}
+    ranks.update((kind, len(ORDER) + 1) for kind in LAST)
     return tuple(
         sorted(manifests, key=lambda one: (ranks.get(one["kind"], len(ORDER)), path_of(one)))
     )

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from abops.entry.cli.backup.cluster import Access, cluster_options, objects_of_cluster
 from abops.entry.cli.backup.config_restore import restore
 from abops.entry.cli.backup.home import home_option, open_home
 from abops.entry.cli.output import output_option, show
 from abops.kernel.errors import OpsError, UsageError
 
 if TYPE_CHECKING:
+    from abops.backup.configuration.manifests import Manifest
     from abops.backup.model import Home
     from abops.backup.service.configuration import ConfigurationService
 
@@ -76,6 +78,7 @@ def init_key(
 @click.option("--rendered", type=_FOLDER, multiple=True, help="Folder with rendered files.")
 @click.option("--git", "repositories", type=_FOLDER, multiple=True, help="Repository to mirror.")
 @click.option("--no-git", is_flag=True, help="Leave the code out.")
+@cluster_options
 @output_option
 def save(  # noqa: PLR0913, PLR0917 - what goes in
     folder: Path | None,
@@ -83,10 +86,13 @@ def save(  # noqa: PLR0913, PLR0917 - what goes in
     rendered: tuple[Path, ...],
     repositories: tuple[Path, ...],
     no_git: bool,  # noqa: FBT001 - a flag
+    kubeconfig: Path | None,
+    namespaces: tuple[str, ...],
     output: str,
 ) -> None:
     """Collect, seal and store a bundle in every destination, and read it back."""
-    others = _around(inventory, rendered, () if no_git else repositories or (Path(),))
+    objects = objects_of_cluster(Access.of(kubeconfig, namespaces))
+    others = _around(inventory, rendered, () if no_git else repositories or (Path(),), objects)
     service = _service(open_home(folder))
     saved = asyncio.run(service.save(others))
     rows = [
@@ -144,6 +150,7 @@ def show_(
 @click.option("--identity", type=_FILE, help="Key file; this machine's own without.")
 @click.option("--inventory", type=_FILE, default=Path("platform.yaml"), show_default=True)
 @click.option("--rendered", type=_FOLDER, multiple=True, help="Folder with rendered files.")
+@cluster_options
 @output_option
 def diff(  # noqa: PLR0913, PLR0917 - what is compared
     folder: Path | None,
@@ -152,14 +159,18 @@ def diff(  # noqa: PLR0913, PLR0917 - what is compared
     identity: Path | None,
     inventory: Path,
     rendered: tuple[Path, ...],
+    kubeconfig: Path | None,
+    namespaces: tuple[str, ...],
     output: str,
 ) -> None:
     """Show what changed here since a bundle was made: keys and salted hashes, never values.
 
-    The code is left out: its own history tells.
+    The code is left out: its own history tells. So is the cluster without --kubeconfig; name the
+    namespaces that were named when the bundle was saved.
     """
     secret = _secret(identity)
-    others = _around(inventory, rendered, ())
+    others = _around(inventory, rendered, (), objects_of_cluster(Access.of(kubeconfig, namespaces)))
+    left_out = ("git/",) if kubeconfig else ("git/", "kubernetes/")
     service = _service(open_home(folder))
 
     async def both() -> list[dict[str, object]]:
@@ -167,14 +178,17 @@ def diff(  # noqa: PLR0913, PLR0917 - what is compared
 
         _, bundle = await service.fetch(secret, destination=destination, name=name)
         told = await service.differences(bundle, others)
-        return [msgspec.structs.asdict(one) for one in told if not one.member.startswith("git/")]
+        return [msgspec.structs.asdict(one) for one in told if not one.member.startswith(left_out)]
 
     rows = asyncio.run(both())
     show(rows, output, columns=("member", "key", "change", "before", "after"))
 
 
 def _around(
-    inventory: Path, rendered: tuple[Path, ...], repositories: tuple[Path, ...]
+    inventory: Path,
+    rendered: tuple[Path, ...],
+    repositories: tuple[Path, ...],
+    objects: "tuple[Manifest, ...]",
 ) -> dict[str, bytes]:
     from abops.backup.configuration.collect import Sources, around
 
@@ -182,7 +196,9 @@ def _around(
         raise UsageError(f"{inventory} is not there", hint="Name it with --inventory.")
     beside = inventory.parent / _RENDERED
     folders = rendered or ((beside,) if beside.is_dir() else ())
-    sources: Sources = Sources(inventory=inventory, rendered=folders, repositories=repositories)
+    sources: Sources = Sources(
+        inventory=inventory, rendered=folders, repositories=repositories, objects=objects
+    )
     return asyncio.run(around(sources))
 
 

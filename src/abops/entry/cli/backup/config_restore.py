@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from abops.entry.cli.backup.cluster import (
+    DIFFERENCES,
+    Access,
+    bring_to_cluster,
+    cluster_options,
+)
 from abops.entry.cli.backup.home import become, home_option, open_home, place_of
 from abops.entry.cli.output import output_option, show
 from abops.kernel.errors import UsageError
@@ -17,7 +23,6 @@ if TYPE_CHECKING:
     from abops.backup.model import Destination, Home
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_COLUMNS = ("member", "key", "change", "before", "after")
 
 
 @click.command("restore")
@@ -27,14 +32,15 @@ _COLUMNS = ("member", "key", "change", "before", "after")
 @click.option("--bundle", "name", default="", help="This bundle instead of the newest.")
 @click.option("--dry-run", is_flag=True, help="Show what would change: keys and hashes.")
 @click.option("--bootstrap", is_flag=True, help="Make a home where there is none.")
-@click.option("--credentials", type=_FILE, help="Bootstrap: JSON with the destination's keys.")
+@click.option("--credentials", type=_FILE, help="Without a home: JSON with a destination's keys.")
 @click.option(
     "--place",
     type=_FILE,
-    help="Bootstrap: JSON of the destination, where the inventory does not tell it as it is.",
+    help="Without a home: JSON of the destination, where the inventory does not tell it as it is.",
 )
 @click.option("--inventory", type=_FILE, default=Path("platform.yaml"), show_default=True)
 @click.option("--owner", default="", help="Bootstrap: user of the database.  [as it was]")
+@cluster_options
 @output_option
 def restore(  # noqa: PLR0913 - two ways of one thing
     *,
@@ -48,18 +54,35 @@ def restore(  # noqa: PLR0913 - two ways of one thing
     place: Path | None,
     inventory: Path,
     owner: str,
+    kubeconfig: Path | None,
+    namespaces: tuple[str, ...],
     output: str,
 ) -> None:
-    """Bring back the home from a bundle.
+    """Bring back the home from a bundle, or with --kubeconfig a cluster's objects.
 
     A wrong key or an altered bundle applies nothing. --bootstrap needs the keys of one
     destination and the recovery key, and makes a home from which `abops backup restore` works.
     What is not the home (inventory, roles, code, objects of a cluster) is laid beside it, in its
     folder `recovered`.
+
+    With --kubeconfig the home stays as it is. The server judges every object before it takes the
+    first; what the bundle does not know stays. It may be run again. With --credentials it needs
+    no home.
     """
     from abops.backup.configuration.sealing import read_key
 
     secret = read_key(identity)
+    if access := Access.of(kubeconfig, namespaces):
+        if bootstrap:
+            raise UsageError("--bootstrap and --kubeconfig are two runs: first the home")
+        if credentials is not None:
+            at = _place(place, inventory, destination)
+            made, bundle = asyncio.run(_fetch(at, credentials, secret, name))
+        else:
+            # Only read, and who may use the cluster may not be the home's owner.
+            made, bundle = _from_home(_home_as_it_is(folder), secret, destination, name)
+        bring_to_cluster(bundle, made, access, dry_run=dry_run, output=output)
+        return
     if bootstrap:
         if credentials is None:
             raise UsageError("--bootstrap needs --credentials")
@@ -77,7 +100,7 @@ def restore(  # noqa: PLR0913 - two ways of one thing
 
         told = plan_restore(bundle, home, bootstrap=bootstrap)
         rows = [msgspec.structs.asdict(one) for one in told]
-        show(rows, output, columns=_COLUMNS)
+        show(rows, output, columns=DIFFERENCES)
         return
     uid = _owner(bundle, owner) if bootstrap else 0
     written, beside = bring(bundle, made, home, bootstrap=bootstrap)
@@ -132,6 +155,12 @@ def _from_home(home: "Home", secret: str, destination: str, name: str) -> "tuple
     service = ConfigurationService.of(home, SystemClock())
     stored, bundle = asyncio.run(service.fetch(secret, destination=destination, name=name))
     return stored.name, bundle
+
+
+def _home_as_it_is(folder: Path | None) -> "Home":
+    from abops.backup.model import Home
+
+    return Home(place_of(folder).resolve())
 
 
 def _new_home(folder: Path | None) -> "Home":

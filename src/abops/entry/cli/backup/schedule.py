@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from abops.entry.cli.backup.cluster import Access, cluster_options
 from abops.entry.cli.backup.home import home_option, open_home
 from abops.entry.cli.output import output_option, show
 from abops.kernel.errors import OpsError
@@ -30,6 +31,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.option("--inventory", type=_FILE, help="Goes into the bundles of configuration.")
 @click.option("--rendered", type=_FOLDER, multiple=True, help="So do the files of this folder.")
 @click.option("--git", "repositories", type=_FOLDER, multiple=True, help="And this repository.")
+@cluster_options
 @output_option
 def command(  # noqa: PLR0913 - what goes into a bundle is named one by one
     *,
@@ -39,6 +41,8 @@ def command(  # noqa: PLR0913 - what goes into a bundle is named one by one
     inventory: Path | None,
     rendered: tuple[Path, ...],
     repositories: tuple[Path, ...],
+    kubeconfig: Path | None,
+    namespaces: tuple[str, ...],
     output: str,
 ) -> None:
     """Make backups, verify, rehearse and save by the timetable, until stopped.
@@ -46,7 +50,7 @@ def command(  # noqa: PLR0913 - what goes into a bundle is named one by one
     Of several that run for one home, one leads; the others wait for its end. With --once, exit
     code 1 when a run failed, 0 with an empty table when another leads or nothing is due.
     """
-    from abops.backup.configuration.collect import Sources, around
+    from abops.backup.configuration.collect import Sources, around, object_members
     from abops.backup.service.scheduling.scheduler import Scheduler
     from abops.kernel.clock import SystemClock
     from abops.kernel.logging import configure
@@ -54,10 +58,14 @@ def command(  # noqa: PLR0913 - what goes into a bundle is named one by one
     sources: Sources = Sources(inventory=inventory, rendered=rendered, repositories=repositories)
     # Read while we may: the owner of the home need not be able to look there.
     first = asyncio.run(around(sources))
+    access = Access.of(kubeconfig, namespaces)
     home = open_home(folder)
+    if access:
+        access.check()
 
     async def gather() -> Mapping[str, bytes]:
-        return await _again(sources, first)
+        objects = object_members(await access.read()) if access else {}
+        return {**await _again(sources, first), **objects}
 
     configure("backup-scheduler")
     scheduler = Scheduler(home, SystemClock(), gather)
