@@ -129,7 +129,7 @@ def plan(
     reasons = _reasons(chains, whole, first, horizon, policy)
     fates = []
     for chain in chains:
-        because = _held(chain, held) or reasons.get(chain.full.label)
+        because = reasons.get(chain.full.label) or _held(chain, held)
         gone = f"{_day(first.full)} covers the {policy.days} days, and is verified"
         fates += [
             Fate(one.label, one.type, because is not None, because or gone) for one in chain.members

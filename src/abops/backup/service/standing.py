@@ -99,7 +99,9 @@ def _state(service: BackupService, seen: Seen) -> tuple[State, str]:
         return "running", holder(service.home, place.name) + copied
     if seen.problem is not None:
         return "away", str(seen.problem)
-    return ("ready", "") if seen.sets else ("empty", "no backup yet")
+    if not seen.sets:
+        return "empty", "no backup yet"
+    return "ready", f"the key {place.next} is being brought in" if place.next else ""
 
 
 def age_s(moment_s: float | None, now: datetime) -> float | None:
