@@ -45,7 +45,7 @@ def test_the_question_is_answered_first_and_only_from_what_was_restored(
     page: Page, console: Console
 ) -> None:
     page.goto(f"{console.url}/backups")
-    expect(page.locator(".backup-answer")).to_have_text(
+    expect(page.locator(".verdict")).to_have_text(
         "Yes, it can be restored, from eu: what was restored was compared with what there was."
     )
 
@@ -55,7 +55,7 @@ def test_each_destination_says_what_stands_against_it_with_its_runbook(
 ) -> None:
     page.goto(f"{console.url}/backups")
     table = page.get_by_role("table", name="Destinations")
-    states = table.locator(".c-backup-state").all_inner_texts()
+    states = table.locator(".f-mark").all_inner_texts()
     assert ["ok", "at risk", "look"] == [state.strip() for state in states]
     us = table.get_by_role("row").nth(2)
     expect(us.locator("li")).to_have_text(

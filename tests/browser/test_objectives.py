@@ -51,7 +51,7 @@ def states(page: Page) -> dict[str, str]:
     """Return the state of every objective, in the order of the page."""
     rows = page.locator(".slo-row").all()
     return {
-        row.locator("a").first.inner_text(): row.locator(".c-slo-state").inner_text().strip()
+        row.locator("a").first.inner_text(): row.locator(".f-mark").inner_text().strip()
         for row in rows
     }
 
@@ -72,11 +72,11 @@ def test_the_worst_objective_stands_first_and_every_state_is_told(
 
 def test_a_spent_budget_stops_deployments_in_words(page: Page, console: Console) -> None:
     page.goto(f"{console.url}/slo")
-    policy = page.locator(".slo-policy")
+    policy = page.locator(".verdict")
     expect(policy).to_contain_text("Deployments wait")
     policy.get_by_role("link", name=EXHAUSTED).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(EXHAUSTED)
-    expect(page.locator(".slo-policy")).to_contain_text("Nothing of this budget is left")
+    expect(page.locator(".verdict")).to_contain_text("Nothing of this budget is left")
     expect(page.locator(".slo-figures")).to_contain_text("spent")
 
 
@@ -112,7 +112,7 @@ def test_a_page_explains_what_counts_and_how_soon_somebody_knows(
 
 def test_an_objective_without_events_says_so(page: Page, console: Console) -> None:
     page.goto(f"{console.url}/slo/{NOT_YET}")
-    expect(page.locator(".slo-policy")).to_contain_text("Nothing has been counted yet")
+    expect(page.locator(".verdict")).to_contain_text("Nothing has been counted yet")
     expect(page.get_by_role("img")).to_have_count(0)
 
 
