@@ -93,7 +93,8 @@ def begin_and_cut_off(protected: Protected) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_until(lambda: "g2" == protected.destination("eu").next, what="the log goes to both")
+    both = "the log goes to both"
+    wait_until(lambda: "g2" == protected.destination("eu").next, what=both, timeout_s=60)
     process.kill()
     process.wait(10)
     wait_until(lambda: not engine_runs(protected), what="the engine ended", timeout_s=60)
