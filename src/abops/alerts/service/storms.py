@@ -8,6 +8,7 @@ When it is over nothing joins it any more. What was told is kept with what it te
 restart neither pages again nor loses a count.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -106,10 +107,11 @@ class Storms:
         self._raging, self._kept_at = {}, now
         self._changed = self._urgent = False
         written = {row.scope: row for row in rows.running(connection)}
-        for began in self._detector.running():
-            name = str(began.scope)
-            row = written.get(name) or _row_of(began)
-            raging = Raging(began, row, _digest(connection, began, row.incident))
+        begun = {began: written.get(str(began.scope)) for began in self._detector.running()}
+        seen = rows.members(connection, {row.incident for row in begun.values() if row})
+        for began, known in begun.items():
+            name, row = str(began.scope), known or _row_of(began)
+            raging = Raging(began, row, _digest(began, seen.get(row.incident, [])))
             raging.digest.alone = kept.spent.get(name, [])
             raging.told, raging.alone = kept.told.get(name, {}), kept.alone.get(name, [])
             self._raging[began.scope] = raging
@@ -296,7 +298,8 @@ class Storms:
     def _read_digest(self, unit: Unit, raging: Raging) -> None:
         if raging.to_read:
             spent = raging.digest.alone
-            raging.digest = _digest(unit.connection, raging.began, raging.row.incident)
+            number = raging.row.incident
+            raging.digest = _digest(raging.began, rows.members(unit.connection, {number})[number])
             raging.digest.alone, raging.to_read, raging.written_at = spent, False, 0.0
 
     def _total(self, raging: Raging) -> int:
@@ -332,10 +335,10 @@ class Storms:
         return built
 
 
-def _digest(connection: Connection, began: StormBegan, number: int) -> Digest:
+def _digest(began: StormBegan, members: Iterable[rows.MemberSeen]) -> Digest:
     """Return the digest of what is in a storm's incident; nothing of it pages any more."""
     digest = Digest(began.at)
-    for member in rows.members(connection, number):
+    for member in members:
         digest.take_in(_as_alert(member), member.alike)
     return digest
 

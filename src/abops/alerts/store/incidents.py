@@ -128,6 +128,12 @@ class SightingRow(Struct, frozen=True):
     """Whether the incident began with it."""
 
 
+_OF_OPEN: Final = (
+    "FROM member AS m JOIN incident AS i ON i.number = m.incident JOIN alert AS a"
+    " USING (fingerprint) WHERE i.state <> 'resolved' AND m.joined_at >= ?"
+)
+
+
 def recent_sightings(connection: Connection, since: float) -> list[SightingRow]:
     """Return the alerts that joined an unresolved incident since then, in their order.
 
@@ -136,29 +142,26 @@ def recent_sightings(connection: Connection, since: float) -> list[SightingRow]:
     """
     return _sightings(
         connection,
-        f"{_SIGHTED} AND (a.env, a.service, a.kind, m.joined_at) IN (SELECT b.env, b.service,"
-        " b.kind, max(n.joined_at) FROM member AS n JOIN alert AS b USING (fingerprint)"
-        " JOIN incident AS o ON o.number = n.incident WHERE o.state <> 'resolved'"
-        " AND n.joined_at >= ? GROUP BY b.env, b.service, b.kind) ORDER BY m.joined_at",
-        (since, since),
+        "SELECT n.incident, a.kind, a.service, a.env, a.labels, n.joined_at, a.severity,"
+        " n.opened_at FROM (SELECT m.incident, m.fingerprint, m.joined_at, i.opened_at,"
+        " row_number() OVER (PARTITION BY a.env, a.service, a.kind"
+        f" ORDER BY m.joined_at DESC, m.fingerprint) AS place {_OF_OPEN}) AS n"
+        " JOIN alert AS a USING (fingerprint) WHERE n.place = 1 ORDER BY n.joined_at",
+        since,
     )
 
 
 def all_sightings(connection: Connection) -> list[SightingRow]:
     """Return every alert of an unresolved incident, in the order in which they joined."""
-    return _sightings(connection, f"{_SIGHTED} ORDER BY m.joined_at", (0.0,))
+    return _sightings(
+        connection,
+        "SELECT m.incident, a.kind, a.service, a.env, a.labels, m.joined_at, a.severity,"
+        f" i.opened_at {_OF_OPEN} ORDER BY m.joined_at",
+        0.0,
+    )
 
 
-_SIGHTED: Final = (
-    "SELECT m.incident, a.kind, a.service, a.env, a.labels, m.joined_at, a.severity, i.opened_at"
-    " FROM member AS m JOIN incident AS i ON i.number = m.incident JOIN alert AS a"
-    " USING (fingerprint) WHERE i.state <> 'resolved' AND m.joined_at >= ?"
-)
-
-
-def _sightings(
-    connection: Connection, statement: str, given: tuple[float, ...]
-) -> list[SightingRow]:
+def _sightings(connection: Connection, statement: str, since: float) -> list[SightingRow]:
     return [
         SightingRow(
             row.incident,
@@ -170,7 +173,7 @@ def _sightings(
             row.severity,
             row.joined_at <= row.opened_at,
         )
-        for row in connection.exec_driver_sql(statement, given)
+        for row in connection.exec_driver_sql(statement, (since,))
     ]
 
 

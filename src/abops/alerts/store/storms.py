@@ -1,5 +1,7 @@
 """Storms on disk: what raged, how much came against what is normal, what stood for the rest."""
 
+from collections.abc import Collection
+
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Row
@@ -106,23 +108,28 @@ def of_incident(connection: Connection, number: int) -> Storm | None:
     return None if row is None else _storm(row)
 
 
-def members(connection: Connection, incident: int) -> list[MemberSeen]:
-    """Return an alert of each kind, service and node of a storm, and how many there are.
+def members(connection: Connection, incidents: Collection[int]) -> dict[int, list[MemberSeen]]:
+    """Return by storm an alert of each kind, service and node, and how many there are.
 
-    Counted by the store: a replica that takes the lead in a storm of many thousands has no time
-    to read them all.
+    Counted by the store, for all storms at once: a replica that takes the lead in a storm of many
+    thousands has no time to read them all.
     """
+    found: dict[int, list[MemberSeen]] = {number: [] for number in incidents}
+    if not found:
+        return found
     node = json_text(connection, "a.labels", "node")
+    marks = ",".join("?" * len(found))
     rows = connection.exec_driver_sql(
-        "SELECT a.fingerprint, a.kind, a.service, a.severity, a.labels, g.began_at, g.alike FROM ("
-        "SELECT min(a.fingerprint) AS fingerprint, min(m.joined_at) AS began_at, count(*) AS alike"
-        " FROM member AS m JOIN alert AS a USING (fingerprint) WHERE m.incident = ?"
-        f" GROUP BY a.service, a.kind, coalesce({node}, '')"
+        "SELECT g.incident, a.fingerprint, a.kind, a.service, a.severity, a.labels, g.began_at,"
+        " g.alike FROM (SELECT m.incident, min(a.fingerprint) AS fingerprint,"
+        " min(m.joined_at) AS began_at, count(*) AS alike"
+        f" FROM member AS m JOIN alert AS a USING (fingerprint) WHERE m.incident IN ({marks})"
+        f" GROUP BY m.incident, a.service, a.kind, coalesce({node}, '')"
         ") AS g JOIN alert AS a USING (fingerprint) ORDER BY g.began_at, a.fingerprint",
-        (incident,),
+        tuple(found),
     )
-    return [
-        MemberSeen(
+    for row in rows:
+        seen = MemberSeen(
             row.fingerprint,
             row.kind,
             row.service,
@@ -131,8 +138,8 @@ def members(connection: Connection, incident: int) -> list[MemberSeen]:
             row.began_at,
             row.alike,
         )
-        for row in rows
-    ]
+        found[row.incident].append(seen)
+    return found
 
 
 def kinds_seen(connection: Connection) -> dict[str, float]:
