@@ -4,6 +4,7 @@ The repository of an earlier key goes as a whole: once the present one covers th
 holds anything in it.
 """
 
+import asyncio
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -32,6 +33,7 @@ from abops.kernel.errors import OpsError
 DAY_S: Final = 86_400.0
 FRESH_S: Final = 26 * 3_600.0
 """A verification that is older says too little about today."""
+_AT_ONCE: Final = 8
 
 
 class NotVerifiedError(DestinationError):
@@ -191,7 +193,11 @@ class RetentionService:
         with self.catalog.write() as connection:
             note_expiring(connection, old.name, old.generation, labels)
         store = open_store(old, credentials_of(self.home, old), clock=self._clock)
-        await store.delete([one.path for one in await store.list(old.folder.strip("/"))])
+        folder = f"{old.folder.strip('/')}/"
+        listed = [one.path for one in await store.list(folder)]
+        own = [path for path in listed if path.startswith(folder)]
+        # A month of log is tens of thousands of objects.
+        await asyncio.gather(*(store.delete(own[n::_AT_ONCE]) for n in range(_AT_ONCE)))
         self.home.engine(old.name, old.generation).unlink(missing_ok=True)
 
     def _last_check(self, place: Destination) -> Check | None:
