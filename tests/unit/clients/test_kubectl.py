@@ -98,6 +98,19 @@ def test_a_server_that_is_away_is_told_from_one_that_refuses(cluster: Cluster) -
         asyncio.run(cluster(_fails(away)).kinds())
 
 
+@pytest.mark.parametrize(("group", "silent"), [("metrics.k8s.io", False), ("shop.io", True)])
+def test_a_part_that_does_not_answer_is_passed_over(
+    cluster: Cluster, group: str, *, silent: bool
+) -> None:
+    stale = f"{group}/v1: stale GroupVersion discovery: {group}/v1"
+    said = f"error: unable to retrieve the complete list of server APIs: {stale}"
+    half = cluster(f"echo secrets v1 true Secret; {_fails(said)}")
+    kinds = asyncio.run(half.kinds(silent=silent))
+    assert ["secrets"] == [kind.full for kind in kinds]
+    with pytest.raises(ClusterError, match=r"complete list of server APIs: shop"):
+        asyncio.run(cluster(f"echo x; {_fails(said.replace(group, 'shop.io'))}").kinds())
+
+
 def test_a_kubeconfig_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "absent"
     with open_cluster(Path("/bin/true"), missing) as door, pytest.raises(ClusterError) as caught:

@@ -47,13 +47,14 @@ class Applied(msgspec.Struct, frozen=True):
 
 
 async def read_cluster(
-    cluster: Kubectl, namespaces: Sequence[str] | None = None
+    cluster: Kubectl, namespaces: Sequence[str] | None = None, *, silent: bool = False
 ) -> tuple[Manifest, ...]:
     """Return the objects of these namespaces, of all for None, and those that are in none.
 
-    Raises an error rather than leaving something out.
+    Raises an error rather than leaving something out, unless parts that do not answer are to be
+    passed over: after a restore those that serve them are yet to start.
     """
-    kinds = [kind for kind in await cluster.kinds() if kind.name not in LEFT_OUT]
+    kinds = [kind for kind in await cluster.kinds(silent=silent) if kind.name not in LEFT_OUT]
     if namespaces is None:
         return await cluster.objects(kinds)
     found = await _existing(cluster, namespaces)
@@ -111,7 +112,8 @@ async def bring_objects(
 async def _before(cluster: Kubectl, wanted: Sequence[Manifest]) -> dict[str, bytes]:
     """Return what is there of the wanted objects, by path."""
     there = await _existing(cluster, _namespaces(wanted))
-    found = await read_cluster(cluster, [one["metadata"]["name"] for one in there])
+    names = [one["metadata"]["name"] for one in there]
+    found = await read_cluster(cluster, names, silent=True)
     paths = {path_of(one) for one in wanted}
     return {path: one for path, one in object_members(found).items() if path in paths}
 
@@ -125,7 +127,7 @@ async def _existing(cluster: Kubectl, names: Sequence[str]) -> tuple[Manifest, .
 
 async def _not_yet(cluster: Kubectl, wanted: Sequence[Manifest]) -> frozenset[str]:
     """Return the paths of what the server cannot judge yet."""
-    known = {(kind.version, kind.name) for kind in await cluster.kinds()}
+    known = {(kind.version, kind.name) for kind in await cluster.kinds(silent=True)}
     there = {one["metadata"]["name"] for one in await _existing(cluster, _namespaces(wanted))}
     return frozenset(
         path_of(one)
@@ -169,7 +171,7 @@ async def _await_kinds(
     needed = {(one["apiVersion"], one["kind"]) for one in wanted if one["kind"] in defined}
     end = clock.monotonic() + KINDS_APPEAR_S
     while needed and clock.monotonic() < end:
-        needed -= {(kind.version, kind.name) for kind in await cluster.kinds()}
+        needed -= {(kind.version, kind.name) for kind in await cluster.kinds(silent=True)}
         if needed:
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -24,8 +24,10 @@ SERVER_FIELDS: Final = frozenset(
     }
 )
 SERVER_ANNOTATIONS: Final = (
+    "batch.kubernetes.io/job-tracking",
     "control-plane.alpha.kubernetes.io/",
     "deployment.kubernetes.io/revision",
+    "deprecated.daemonset.template.generation",
     "kubectl.kubernetes.io/last-applied-configuration",
     "pv.kubernetes.io/bind-completed",
     "pv.kubernetes.io/bound-by-controller",

@@ -73,3 +73,29 @@ def test_a_cluster_takes_namespaces_and_definitions_before_what_needs_them() -> 
     kinds = ["Deployment", "Secret", "Role", "CustomResourceDefinition", "Namespace"]
     objects = [{"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}} for kind in kinds]
     assert list(reversed(kinds)) == [one["kind"] for one in applied(objects)]
+
+
+def test_what_the_server_keeps_as_it_wants_it_is_left_out() -> None:
+    def marked(kind: str, **meta: object) -> dict[str, Any]:
+        return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "x", **meta}}
+
+    own = [
+        marked("ClusterRole", labels={"kubernetes.io/bootstrapping": "rbac-defaults"}),
+        marked("APIService", labels={"kube-aggregator.kubernetes.io/automanaged": "onstart"}),
+        marked("FlowSchema", annotations={"apf.kubernetes.io/autoupdate-spec": "true"}),
+        marked("Service", namespace="default", name="kubernetes"),
+    ]
+    chosen = [
+        marked("ClusterRole", labels={"kubernetes.io/bootstrapping": "other"}),
+        marked("APIService", labels={"app": "metrics"}),
+        marked("FlowSchema", annotations={"apf.kubernetes.io/autoupdate-spec": "false"}),
+        marked("Service", namespace="shop", name="kubernetes"),
+    ]
+    assert {} == kept(own)
+    assert 4 == len(kept(chosen))
+
+
+def test_what_judges_others_comes_after_them() -> None:
+    kinds = ["Deployment", "APIService", "ValidatingWebhookConfiguration"]
+    objects = [{"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}} for kind in kinds]
+    assert kinds[0] == applied(objects)[0]["kind"]
