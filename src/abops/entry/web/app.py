@@ -5,13 +5,13 @@ errors in the caller's language: a page for a person, a document for a program.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -123,21 +123,12 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         redirect_slashes=False,
         lifespan=_life(service, polling if poll_telegram else None, access),
     )
+    chats = Chats(allow_unlinked, bool(proxies))
     for router in (
-        alerts_router(service),
-        intake_router(service),
-        actions_router(service),
-        callbacks_router(service, callbacks),
-        duty_router(service),
-        reports_router(service),
+        *_programs(service, callbacks),
+        *_people(service, pages, access, chats),
         console_router(service, pages, Runbooks(runbooks)),
         observe(pages, sources or Sources()),
-        oncall_router(service, pages, access, Chats(allow_unlinked, bool(proxies))),
-        routing_router(service, pages),
-        storms_router(service, pages),
-        quiet_router(service, pages, access),
-        statistics_router(service, pages),
-        letters_router(service, pages),
     ):
         app.include_router(router)
 
@@ -149,6 +140,28 @@ def create_app(  # noqa: PLR0913 - the one place where its parts are named
         _close(app, access, pages, answer, proxies, service.config.endpoints)
     app.add_middleware(Guard, hosts=_own_hosts(service))
     return app
+
+
+def _programs(service: AlertService, callbacks: Callbacks) -> Iterator[APIRouter]:
+    """Yield the routes that programs ask."""
+    yield alerts_router(service)
+    yield intake_router(service)
+    yield actions_router(service)
+    yield callbacks_router(service, callbacks)
+    yield duty_router(service)
+    yield reports_router(service)
+
+
+def _people(
+    service: AlertService, pages: Pages, access: Access | None, chats: Chats
+) -> Iterator[APIRouter]:
+    """Yield the pages beside the incidents'."""
+    yield oncall_router(service, pages, access, chats)
+    yield routing_router(service, pages)
+    yield storms_router(service, pages)
+    yield quiet_router(service, pages, access)
+    yield statistics_router(service, pages)
+    yield letters_router(service, pages)
 
 
 def _close(  # noqa: PLR0913, PLR0917 - the parts of a door
