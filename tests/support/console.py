@@ -31,6 +31,7 @@ from abops.alerts.model import (
 from abops.alerts.service import AlertService
 from abops.alerts.service.figures import SimilarIncident
 from abops.alerts.service.memory import IncidentUnknownError
+from abops.alerts.service.upcoming import Upcoming
 from abops.alerts.store.changes import StoredChange
 from abops.alerts.store.duty import SilenceRow
 from abops.kernel.clock import Clock, SystemClock
@@ -222,6 +223,12 @@ class MemoryService(AlertService):
 
     async def summaries(self, numbers: Sequence[int]) -> tuple[IncidentSummary, ...]:
         return tuple(self.details[number].summary for number in numbers)
+
+    async def upcoming(
+        self,
+        numbers: Sequence[int],  # noqa: ARG002 - the service's question
+    ) -> dict[int, Upcoming]:
+        return {}
 
     async def storms(self, *, limit: int = 50) -> tuple[Storm, ...]:
         found = [d.storm for d in self.details.values() if d.storm is not None]

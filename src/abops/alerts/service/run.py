@@ -40,6 +40,7 @@ from abops.alerts.service.naming import Naming
 from abops.alerts.service.quieting import Quieting
 from abops.alerts.service.regrouping import Regrouping
 from abops.alerts.service.scoring import Scoring, Trained
+from abops.alerts.service.upcoming import Foreseeing
 from abops.alerts.service.upkeep import Upkeep
 from abops.alerts.service.vault import Vault
 from abops.alerts.service.watch import deadman
@@ -59,7 +60,7 @@ TICK_S: Final = 1.0
 _SUBSCRIBER_LAG: Final = 1_000
 
 
-class AlertService(Acting, Briefing, Intake, Quieting, Regrouping, Figures, Naming):
+class AlertService(Acting, Briefing, Intake, Quieting, Regrouping, Figures, Foreseeing, Naming):
     """Takes alerts, keeps incidents, tells people."""
 
     def __init__(

@@ -61,6 +61,7 @@ def _add_incidents(
             ranges=listing.RANGES,
             any_known=bool(known),
             storms=await storms_of(service, rows),
+            upcoming=await service.upcoming([row.number for row in rows]),
         )
 
     @router.get("/incidents/{number}")
@@ -82,6 +83,7 @@ def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks
         found = await service.summaries([line.number for line in lines[:FOUND_AT_MOST]])
         books = [n for n in runbooks.names() if words and words.casefold() in n.casefold()]
         storms = await storms_of(service, found)
+        upcoming = await service.upcoming([one.number for one in found])
         return pages.show(
             request,
             "search.html",
@@ -90,6 +92,7 @@ def _add_search(router: APIRouter, service: AlertService, pages: Pages, runbooks
             count=len(lines),
             books=books,
             storms=storms,
+            upcoming=upcoming,
         )
 
     @router.get("/runbooks/{name}")

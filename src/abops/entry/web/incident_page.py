@@ -79,6 +79,7 @@ class IncidentPage:
             similar=await self._service.similar(detail),
             silent=await self._silent(detail, names),
             bar=bars_of(detail.storm, detail.storm.rate) if detail.storm else None,
+            upcoming=await self._service.upcoming([number]),
             storm_beside=story.storm_beside(detail),
             refused=refused,
             said=SAID.get(request.query_params.get("done", ""), ""),

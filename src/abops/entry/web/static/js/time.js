@@ -34,6 +34,10 @@ export function refreshTimes(root = document) {
       const text = age(secondsSince(iso)) + (time.dataset.suffix ?? "");
       if (time.textContent !== text) time.textContent = text;
     }
+    if (time.hasAttribute("data-until")) {
+      const left = -secondsSince(iso), text = left > 0 ? `in ${age(left)}` : "now";
+      if (time.textContent !== text) time.textContent = text;
+    }
     if (!isUtc && !time.dataset.zoned) {
       time.dataset.zoned = "1";
       time.title = `${local.format(new Date(iso))} (${time.title})`;
