@@ -313,3 +313,26 @@ def test_a_failed_action_says_so(open_page: OpenPage, console: Console) -> None:
     expect(page.locator("#toast")).to_contain_text("Not done: answer 503")
     expect(page.locator("header.incident")).to_contain_text("open")
     assert console.url in page.url
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["by keys", "without scripts"])
+def test_several_incidents_are_acknowledged_at_once(
+    open_page: OpenPage, console: Console, service: MemoryService, *, scripts: bool
+) -> None:
+    page = open_page(scripts=scripts)
+    button = page.get_by_role("button", name="Acknowledge what is ticked")
+    expect(button).to_be_hidden()
+    if scripts:
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        opens(console, service, 42, title="api: all of it fails", revision=5, alerts=20)
+        expect(page.locator(".row", has_text="INC-42")).to_contain_text("all of it fails")
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+    else:
+        for number in (42, 41):
+            page.get_by_label(f"Tick INC-{number}").check()
+    button.click()
+    expect(page.locator('tr[data-key="41"]')).to_contain_text("acked")
+    states = {number: detail.summary.state for number, detail in service.details.items()}
+    assert ["acked", "acked", "open"] == [states[number] for number in (41, 42, 38)]

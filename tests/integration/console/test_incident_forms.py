@@ -196,3 +196,13 @@ def test_what_was_changed_shortly_before_stands_on_the_timeline(room: Room) -> N
     assert "before the first alert" in timeline
     assert timeline.index("deploy of postgres") < timeline.index("t-opened")
     assert "another part" not in timeline
+
+
+def test_several_are_acknowledged_at_once_by_who_may_respond(room: Room) -> None:
+    room.fires(room.desk.alert("Down", "api"), incidents=1)
+    room.fires(room.desk.alert("Full", "disk"), incidents=2)
+    ticked = {"number": ["1", "2", "99", "x"], "back": "/incidents?state=open"}
+    assert 403 == room.seat("vera").sends("/incidents/ack", **ticked)[0]
+    assert "open" == room.incident(1).summary.state
+    assert (303, "/incidents?state=open") == room.seat("rosa").sends("/incidents/ack", **ticked)
+    assert ["rosa", "rosa"] == [room.incident(number).summary.acked_by for number in (1, 2)]

@@ -6,16 +6,18 @@ service and fills templates.
 """
 
 import re
+from contextlib import suppress
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from abops.alerts.service import AlertService
+from abops.alerts.service.memory import IncidentUnknownError
 from abops.entry.web import listing
 from abops.entry.web.actor import require_local, who_acts
 from abops.entry.web.caller import caller_of
-from abops.entry.web.forms import after, local_path, read_form
+from abops.entry.web.forms import after, local_path, read_fields, read_form
 from abops.entry.web.incident_forms import add_incident_forms
 from abops.entry.web.incident_page import IncidentPage
 from abops.entry.web.pages import NAME_COOKIE, THEME_COOKIE, THEMES, Pages
@@ -25,6 +27,8 @@ from abops.entry.web.storms import storms_of
 KNOWN_AT_MOST: Final = 10_000
 """Incidents that counts and filters look at; beyond it the newest resolved ones count."""
 FOUND_AT_MOST: Final = 100
+TICKED_AT_MOST: Final = 100
+NUMBER: Final = re.compile(r"[0-9]{1,15}")
 TRACE_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
 A_YEAR_S: Final = 365 * 86_400
 
@@ -125,6 +129,16 @@ def _add_actions(router: APIRouter, service: AlertService) -> None:
         if name and caller_of(request) is None:
             _remember(response, NAME_COOKIE, name)
         return response
+
+    @router.post("/incidents/ack")
+    async def ack_ticked(request: Request) -> Response:
+        require_local(request)
+        form = await read_fields(request)
+        numbers = {int(text) for text in form.get("number", []) if NUMBER.fullmatch(text)}
+        for number in sorted(numbers)[:TICKED_AT_MOST]:
+            with suppress(IncidentUnknownError):  # merged meanwhile
+                await service.ack(number, by=who_acts(request), via="console")
+        return after(request, local_path(form.get("back", [""])[0]), {"acked": len(numbers)})
 
     @router.post("/incidents/{number}/unack")
     async def unack(request: Request, number: int) -> Response:

@@ -23,7 +23,7 @@ _ANYBODY: Final = re.compile(
 """Asked with POST, though nothing of the platform changes."""
 _RESPOND: Final = re.compile(
     r"/(v1/)?incidents/[^/]+/(ack|unack|note|notes|assign|silence|resolve|noise|label)"
-    r"|/(v1/)?silences(/.*)?|/v1/train|/v1/reconcile"
+    r"|/incidents/ack|/(v1/)?silences(/.*)?|/v1/train|/v1/reconcile"
 )
 _OPERATE: Final = re.compile(
     r"/v1/train|/(v1/)?incidents/[^/]+/(merge|split)|/v1/windows(/.*)?|/maintenance(/.*)?"

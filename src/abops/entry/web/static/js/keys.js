@@ -1,4 +1,4 @@
-// j k move, o opens, a acknowledges, u takes that back, / searches, n shows what is new, ? helps;
+// j k move, o opens, x ticks, a acknowledges, u takes that back, / searches, n shows what is new, ? helps;
 // g and a letter go to a place of the rail. A fold of a page names its own key in data-key.
 import { showNew } from "./live.js";
 import { openHelp } from "./preferences.js";
@@ -55,6 +55,7 @@ export function listenForKeys({ acknowledge, takeBack }) {
       const number = currentNumber();
       if (number) acknowledge(number);
     },
+    x: () => document.activeElement?.closest("tr[data-key]")?.querySelector("input[type=checkbox]")?.click(),
     u: takeBack,
     n: showNew,
     g: () => { chordAt = performance.now(); },

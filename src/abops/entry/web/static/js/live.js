@@ -77,7 +77,16 @@ function isWorkedOn(part) {
   return part.querySelector("details[open], input[type=checkbox]:checked") !== null;
 }
 
+// What somebody ticked stays ticked in whatever comes instead.
+function keepTicks(part, fresh) {
+  const ticked = [...part.querySelectorAll("input:checked")].map((box) => box.value);
+  for (const box of fresh.querySelectorAll("input[type=checkbox]")) {
+    box.toggleAttribute("checked", ticked.includes(box.value));
+  }
+}
+
 function patchList(part, fresh, page, own) {
+  keepTicks(part, fresh);
   const here = rowsOf(part), there = rowsOf(fresh);
   for (const [key, row] of there) {
     const old = here.get(key);
@@ -148,6 +157,7 @@ function settle() {
 export function showNew() {
   const part = document.querySelector("[data-list]");
   if (!waiting || !part) return;
+  keepTicks(part, waiting.querySelector("[data-list]"));
   showList(part, waiting.querySelector("[data-list]"));
   refreshTimes();
   scrollTo(0, 0);
