@@ -212,7 +212,7 @@ class Scene:
             schedule={
                 "full": f"{every * 8}s",
                 "incr": f"{every}s",
-                "verify": f"{every * 3}s",
+                "verify": f"{every * 6}s",
                 "drill": "1d",
                 "config_every_s": 86_400.0,
                 "tz": "UTC",
