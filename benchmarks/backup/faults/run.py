@@ -129,8 +129,9 @@ def main() -> None:
         with start_regions(folder, "eu", "us") as regions:
             for number, case in enumerate(cases, 1):
                 if isinstance(case, Scene):
-                    print(f"{number} of {len(cases)}: {case.name} ...", file=sys.stderr)
                     rows.append(play(case, regions))
+                    told = f"{number} of {len(cases)}: {case.name}: {rows[-1]['outcome']}"
+                    print(told, file=sys.stderr)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     rows += run_tests([one for one in cases if isinstance(one, Shown)])

@@ -38,7 +38,8 @@ def region_argv(region: Region) -> tuple[str | Tool, ...]:
         "ip.bind": HOST,
         "master.telemetry": "false",
         "master.volumeSizeLimitMB": 1024,
-        "volume.max": 60,
+        # Every bucket takes seven as soon as it is used; they grow as they are filled.
+        "volume.max": 700,
         "volume.preStopSeconds": 0,
         **{f"{name}.port": ports[name] for name in REGION_LISTENERS},
         **{f"{name}.port.grpc": ports[f"{name}-grpc"] for name in REGION_LISTENERS},
