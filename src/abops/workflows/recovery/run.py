@@ -34,7 +34,7 @@ from abops.workflows.recovery.scenarios import (
 from abops.workflows.recovery.setting import make_setting
 from abops.workflows.recovery.trials import try_commands
 
-NO_CLUSTER: Final = "no cluster: it needs the Kubernetes lab, which does not exist yet"
+NO_CLUSTER: Final = "no cluster: nothing here runs pods, and `delivery` is not built yet"
 CORRUPTION, CLUSTER, EMPTY_MACHINE, REGION, TARGETS = range(1, 6)
 _DISASTERS: Final = {
     CORRUPTION: corruption,
