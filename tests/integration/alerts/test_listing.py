@@ -21,10 +21,12 @@ async def test_incidents_in_short_are_those_in_full(channels: Channels, tmp_path
         full = await service.incidents()
         short = await service.briefs(limit=10)
         chosen = await service.summaries([2, 99, 1])
+        nobody = await service.upcoming([2, 99])  # nothing escalates here
     fields = short[0].__struct_fields__
     assert [[getattr(i, f) for f in fields] for i in full] == [
         [getattr(i, f) for f in fields] for i in short
     ]
+    assert {} == nobody
     assert [2, 1] == [incident.number for incident in chosen]
     assert {incident.number: incident for incident in full}[2] == chosen[0]
 
