@@ -46,8 +46,10 @@ test: check ## check, unit, integration (real servers) and browser tests
 	$(PYTEST) tests -n 2 --dist loadfile -q --ignore=tests/cluster --ignore=tests/browser --junitxml=test-results/junit.xml
 	$(PYTEST) tests/browser -n 2 --dist loadfile -q --junitxml=test-results/browser.xml
 
-test-cluster: env ## the tests on a real Kubernetes (Linux, root)
-	@if [ -d tests/cluster ]; then $(PYTEST) tests/cluster -q; else echo "test-cluster: no cluster test exists yet"; fi
+test-cluster: env ## the tests on a real Kubernetes (Linux, root); builds its control plane once, some minutes
+	@$(ABOPS) tools install --profile test
+	@$(ABOPS) tools install kubectl kube-apiserver etcd
+	$(PYTEST) tests/cluster -q
 
 bench: env ## make bench NAME=ingest ARGS="--small"
 	@.venv/bin/python benchmarks/$(NAME)/run.py $(ARGS)

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from abops.alerts.model import Endpoints
 from abops.alerts.route.alertmanager import alertmanager_config
+from abops.backup.schedule.reader import reader_files
 from abops.inventory.model import Inventory
 from abops.kernel.files import write_atomic
 from abops.observability import jaeger
@@ -20,6 +21,7 @@ from abops.observability.scrape import blackbox_config, prometheus_config
 COMMAND = "abops render"
 MONITORING = Path("infrastructure/monitoring")
 LOGGING = MONITORING / "logging"
+CLUSTER_READER = Path("infrastructure/k8s/backup")
 RUNBOOKS = Path("docs/runbooks")
 OWNED = (RUNBOOKS,)
 """Folders that hold rendered files only: what is no longer rendered is removed from them."""
@@ -45,6 +47,7 @@ def rendered(inventory: Inventory) -> dict[Path, str]:
         MONITORING / "alertmanager/routes.yml": alertmanager_config(inventory, Endpoints()),
         MONITORING / "jaeger/jaeger-config.yml": jaeger.jaeger_config(jaeger.production(inventory)),
         **{LOGGING / name: text for name, text in commented_files(inventory).items()},
+        **{CLUSTER_READER / name: text for name, text in reader_files(inventory).items()},
     }
     log_files = {LOGGING / name: text for name, text in json_files(inventory).items()}
     dashboards = MONITORING / "grafana/dashboards"
