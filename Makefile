@@ -47,8 +47,7 @@ test: check ## check, unit, integration (real servers) and browser tests
 	$(PYTEST) tests/browser -n 2 --dist loadfile -q --junitxml=test-results/browser.xml
 
 test-cluster: env ## the tests on a real Kubernetes (Linux, root); builds its control plane once, some minutes
-	@$(ABOPS) tools install --profile test
-	@$(ABOPS) tools install kubectl kube-apiserver etcd
+	@$(ABOPS) tools install postgres pgbackrest seaweedfs kubectl kube-apiserver etcd
 	$(PYTEST) tests/cluster -q
 
 bench: env ## make bench NAME=ingest ARGS="--small"

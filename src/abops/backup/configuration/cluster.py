@@ -99,14 +99,14 @@ async def bring_objects(
     before = await _before(cluster, wanted)
     first = [one for one in wanted if one["kind"] in FIRST]
     rest = [one for one in wanted if one["kind"] not in FIRST]
-    await _judge(cluster, first, "Nothing was applied.")
-    done = [await _take(cluster, one, before) for one in first]
+    judged = await _judge(cluster, first, "Nothing was applied.")
+    done = await _take(cluster, first, judged, before)
     custom = [one for one in first if one["kind"] == "CustomResourceDefinition"]
     await cluster.await_established([one["metadata"]["name"] for one in custom])
     await _await_kinds(cluster, rest, custom, clock)
-    await _judge(cluster, rest, "Only namespaces and definitions of kinds were applied.")
-    done += [await _take(cluster, one, before) for one in rest]
-    return tuple(done)
+    so_far = "Only namespaces and definitions of kinds were applied."
+    judged = await _judge(cluster, rest, so_far)
+    return done + await _take(cluster, rest, judged, before)
 
 
 async def _before(cluster: Kubectl, wanted: Sequence[Manifest]) -> dict[str, bytes]:
@@ -155,12 +155,23 @@ async def _judge(
     return tuple(one for one in told if not isinstance(one, BaseException))
 
 
-async def _take(cluster: Kubectl, manifest: Manifest, before: Mapping[str, bytes]) -> Applied:
-    after = object_members([await cluster.apply(manifest, dry_run=False)])
-    path = path_of(manifest)
-    same = before.get(path) == after.get(path)
-    state: State = "created" if path not in before else "as it was" if same else "changed"
-    return Applied(what_is(manifest), state)
+async def _take(
+    cluster: Kubectl,
+    manifests: Sequence[Manifest],
+    judged: Sequence[Manifest],
+    before: Mapping[str, bytes],
+) -> tuple[Applied, ...]:
+    """Have the server take objects one by one; what would stay as it is is left alone."""
+    done = []
+    for manifest, outcome in zip(manifests, judged, strict=True):
+        path = path_of(manifest)
+        state: State = "changed" if path in before else "created"
+        if path in before and before[path] == object_members([outcome]).get(path):
+            state = "as it was"
+        else:
+            await cluster.apply(manifest, dry_run=False)
+        done.append(Applied(what_is(manifest), state))
+    return tuple(done)
 
 
 async def _await_kinds(
