@@ -75,15 +75,13 @@ def on_a_database(
 
 def catalogue(segments: int) -> tuple[Scene | Shown, ...]:
     """Return all cases; `segments`: how many at least while a region is gone."""
+    return (*_on_the_way(segments), *_of_the_keepers())
+
+
+def _on_the_way(segments: int) -> tuple[Scene | Shown, ...]:
+    """Return what befalls copies while they are made, kept and fetched."""
     engine, wal = f"{HERE}/test_engine.py", f"{HERE}/test_wal.py"
-    named = "test_a_destination_that_fails_is_named_with_the_reason_and_stops_no_other"
-    clock = "test_a_wrong_clock_and_an_expired_certificate_are_told"
     client = "test_a_killed_program_of_postgresql_loses_doubles_and_alters_nothing"
-    leaked = "test_leaked_keys_delete_everything_and_the_state_before_is_restored"
-    retain, scheduler = "tests/unit/backup/test_retain.py", f"{HERE}/test_scheduler.py"
-    killed = "test_a_killed_scheduler_is_followed_by_one_that_ends_its_run"
-    bundle, sealed = f"{HERE}/test_configuration.py", "tests/unit/backup/configuration"
-    either = f"{sealed}/test_bundle.py::test_either_key_opens_and_a_third_does_not"
     return (
         Shown(
             1, "the backup", f"{engine}::test_a_run_that_was_killed_is_taken_up_and_restores_equal"
@@ -118,6 +116,20 @@ def catalogue(segments: int) -> tuple[Scene | Shown, ...]:
             on_a_database(filled_restore_target, scale=4, backed_up=True),
         ),
         Scene(6, "region", full_region),
+    )
+
+
+def _of_the_keepers() -> tuple[Scene | Shown, ...]:
+    """Return what befalls keys, clocks, schedulers, retention and bundles."""
+    engine, scheduler = f"{HERE}/test_engine.py", f"{HERE}/test_scheduler.py"
+    named = "test_a_destination_that_fails_is_named_with_the_reason_and_stops_no_other"
+    clock = "test_a_wrong_clock_and_an_expired_certificate_are_told"
+    leaked = "test_leaked_keys_delete_everything_and_the_state_before_is_restored"
+    killed = "test_a_killed_scheduler_is_followed_by_one_that_ends_its_run"
+    retain, bundle = "tests/unit/backup/test_retain.py", f"{HERE}/test_configuration.py"
+    sealed = "tests/unit/backup/configuration"
+    either = f"{sealed}/test_bundle.py::test_either_key_opens_and_a_third_does_not"
+    return (
         Shown(7, "secret", f"{engine}::{named}[wrong secret]"),
         Shown(7, "passphrase", f"{engine}::{named}[wrong passphrase]"),
         Shown(7, "certificate", f"{engine}::{clock}[+900d-certificate has expired]"),

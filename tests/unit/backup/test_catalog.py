@@ -226,6 +226,16 @@ def test_a_lead_is_kept_by_renewing_and_passes_on_when_it_runs_out(catalog: Cata
         assert not lead.holds(connection, second, now=40.0)
 
 
+def test_a_lead_taken_by_a_clock_that_ran_ahead_locks_nobody_out(catalog: Catalog) -> None:
+    with catalog.write() as connection:
+        ahead = lead.take(connection, "backup", "a", now=1_200.0, valid_s=15.0)
+        taken = lead.take(connection, "backup", "b", now=0.0, valid_s=15.0)
+    assert lead.Lead("backup", "b", 2, 15.0) == taken
+    with catalog.read() as connection:
+        assert ahead is not None
+        assert not lead.holds(connection, ahead, now=1_201.0)
+
+
 def test_a_lead_that_is_given_up_is_free_at_once(catalog: Catalog) -> None:
     with catalog.write() as connection:
         first = lead.take(connection, "backup", "a", now=0.0, valid_s=15.0)

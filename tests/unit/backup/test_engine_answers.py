@@ -51,6 +51,12 @@ def test_a_version_can_what_its_notes_say(version: str, claims: dict[str, object
         ("CryptoError: unable to flush", 95, faults.PassphraseError),
         ("key/value found outside of section at line 1", 29, faults.PassphraseError),
         ("unable to connect to 'localhost:1': Connection refused", 49, None),
+        ("unable to find primary cluster - cannot proceed", 56, faults.DatabaseAwayError),
+        (
+            "unable to check pg1: [DbConnectError] unable to connect to 'port=5432'",
+            56,
+            faults.DatabaseAwayError,
+        ),
         ("no answer within 10 s", -1, faults.DestinationUnreachableError),
         ("unable to write '/x': [28] No space left on device", 64, faults.DiskFullError),
         ("raised from local-1: [500] Internal Server Error", 39, faults.DestinationFailingError),

@@ -15,8 +15,8 @@ HTTPS = 443
 PROCESSES = 2
 IO_TIMEOUT_S = 30
 ARCHIVE_TIMEOUT_S = 60
-COMPRESS_LEVEL = 3
-"""1 is a third faster and little bigger."""
+COMPRESS_LEVEL = 1
+"""A quarter less CPU than 3 (0.79 of a naive dump's against 1.06), and little bigger."""
 BETA_BLOCK_FLAGS = ("--beta", "--repo1-block")
 
 

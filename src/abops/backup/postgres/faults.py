@@ -85,6 +85,12 @@ class ArchivingError(DestinationError):
     hint = "abops backup init --configure sets it; abops backup doctor shows what is missing."
 
 
+class DatabaseAwayError(DestinationError):
+    """The protected database does not answer, or takes no writes."""
+
+    hint = "See whether PostgreSQL runs, and as a primary; the next run makes the backup."
+
+
 class EngineInterruptedError(DestinationError):
     """A run was ended from outside."""
 
@@ -108,6 +114,7 @@ _AWAY: Final = _WORDS(
     r"unable to connect|timeout|timed out|unexpected eof|connection (?:refused|reset)"
     r"|unable to get address|no answer within|HostConnectError|unreachable"
 )
+_NO_DATABASE: Final = _WORDS(r"unable to find primary cluster|unable to check pg\d|DbConnectError")
 _STORE_DATE: Final = re.compile(r"^\s*date: (.+GMT)\s*$", re.MULTILINE)
 
 
@@ -166,6 +173,7 @@ _BY_WORDS: Final = (
     (_CERTIFICATE, DestinationCertificateError, ""),
     (_PASSPHRASE, PassphraseError, "the passphrase does not open what is there"),
     (_NO_SPACE_WORDS, DiskFullError, ""),
+    (_NO_DATABASE, DatabaseAwayError, "the database does not answer, or takes no writes"),
     (_FAILING, DestinationFailingError, "it answers with errors of its own"),
     (_AWAY, DestinationUnreachableError, "it did not answer"),
 )

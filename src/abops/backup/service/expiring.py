@@ -74,12 +74,15 @@ class Expiring:
         how = removal(seen.sets, decided, held, policy, now)
         if how.by == "nothing":
             return Decision(seen.sets, decided, how, 0)
+        # What an attempt that was cut off left behind is no set, and may go with the rest.
+        listed = {one.label for one in seen.sets}
         alone = await self._expire(place, "--dry-run")
-        _same_sets(place, alone.sets, by_age(seen.sets, policy, now).expired)
+        _same_sets(place, listed & {*alone.sets}, by_age(seen.sets, policy, now).expired)
         would = [alone]
         if how.by == "set":
             would = [await self._expire(place, "--dry-run", *each) for each in _steps(how)]
-        _same_sets(place, {label for one in would for label in one.sets}, decided.expired)
+        told = {label for one in would for label in one.sets}
+        _same_sets(place, listed & told, decided.expired)
         return Decision(seen.sets, decided, how, _segments(would))
 
     async def carry_out(self, place: Destination, decision: Decision) -> int:

@@ -5,11 +5,16 @@ change of hands has a higher term, so that whoever slept through the end of his 
 before he acts.
 """
 
+from typing import Final
+
 from msgspec import Struct
 from sqlalchemy import Connection, and_, select, update
 
 from abops.backup.store.entries import upsert
 from abops.backup.store.schema import lead
+
+_AHEAD: Final = 2.0
+"""Clocks of two schedulers differ by less than this many times the validity."""
 
 
 class Lead(Struct, frozen=True):
@@ -26,6 +31,10 @@ def take(
 ) -> Lead | None:
     """Take the lead if nobody has it, renew one's own; None while somebody else has it."""
     current = leader(connection, name)
+    if current is not None and current.until > now + _AHEAD * valid_s:
+        # Taken by a clock that ran ahead: nobody may lock the others out for longer than it is
+        # valid. A higher term tells its holder, if it lives.
+        current = Lead(current.name, current.holder, current.term, now)
     ours = current is not None and current.holder == holder and current.until > now
     if current is not None and not ours and current.until > now:
         return None

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from abops.alerts.model import IncidentSummary, Storm
 from abops.alerts.service import AlertService
-from abops.alerts.storm.digest import ALONE_PAGES, DIGEST_EVERY_S, REPRESENTATIVES
+from abops.alerts.storm.digest import DIGEST_EVERY_S, PAGES, REPRESENTATIVES
 from abops.alerts.storm.stream import StormSetting
 from abops.entry.web.pages import Pages, Place
 
@@ -48,7 +48,7 @@ def storms_router(service: AlertService, pages: Pages) -> APIRouter:
             ratio=StormSetting().ratio,
             digest_s=DIGEST_EVERY_S,
             named=REPRESENTATIVES,
-            alone=ALONE_PAGES,
+            pages=PAGES,
         )
 
     return router

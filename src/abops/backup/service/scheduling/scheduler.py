@@ -1,7 +1,9 @@
 """The scheduler: what the agenda says is carried out by whoever leads, one thing after the other.
 
-Three lanes work beside each other, so that a drill of an hour or a backup of six keep nothing
-else waiting: what has a destination in hand, rehearsals and copies, the configuration.
+Lanes work beside each other, so that a verification or a drill of an hour keeps no backup of
+another destination waiting, and nothing the configuration: backups, one destination after the
+other; what judges and lets go; rehearsals and copies; the configuration. Two that need the same
+destination meet at its lock: the later one comes again with the next look.
 """
 
 import asyncio
@@ -29,7 +31,12 @@ from abops.kernel.errors import OpsError
 
 TICK_S: Final = 15.0
 LOOKS_BACK: Final = timedelta(days=9)
-LANES: Final = (HOLDING, frozenset({"drill", "mirror"}), frozenset({"config"}))
+LANES: Final = (
+    frozenset(BACKUPS),
+    HOLDING - frozenset(BACKUPS),
+    frozenset({"drill", "mirror"}),
+    frozenset({"config"}),
+)
 Outcome = Literal["success", "failed", "held"]
 _log = structlog.get_logger()
 
@@ -57,12 +64,16 @@ class Scheduler:
         self._taking_over = asyncio.Lock()
 
     async def once(self) -> tuple[Ended, ...]:
-        """Carry out all that is due now, in every lane; empty when another leads."""
+        """Carry out all that is due now and what follows from it; empty when another leads."""
+        ended: list[Ended] = []
+        begun: set[str] = set()
         with self.lead.sought():
-            if not self.lead.holds():
-                return ()
-            done = await asyncio.gather(*(self._work_off(lane) for lane in LANES))
-        return tuple(one for lane in done for one in lane)
+            while True:
+                lanes = await asyncio.gather(*(self._work_off(lane, begun) for lane in LANES))
+                more = [one for lane in lanes for one in lane]
+                ended += more
+                if not more:
+                    return tuple(ended)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Look every few seconds what is due until stopped. What is under way is cut off then."""
@@ -79,15 +90,14 @@ class Scheduler:
     async def _lane(self, kinds: frozenset[str]) -> None:
         while True:
             try:
-                await self._work_off(kinds)
+                await self._work_off(kinds, set())
             except Exception:  # noqa: BLE001 - the timetable outlives a defect of one look at it
                 _log.exception("the agenda could not be worked off", kinds=sorted(kinds))
             await asyncio.sleep(TICK_S)
 
-    async def _work_off(self, kinds: frozenset[str]) -> tuple[Ended, ...]:
-        """Carry out what is due, each once; what comes up meanwhile follows."""
+    async def _work_off(self, kinds: frozenset[str], begun: set[str]) -> tuple[Ended, ...]:
+        """Carry out what is due and was not begun yet; what comes up meanwhile follows."""
         ended: list[Ended] = []
-        begun: set[str] = set()
         while self.lead.holds():
             errands = Errands(self.home, load_site(self.home), self.clock, self._gather)
             try:
@@ -124,7 +134,7 @@ class Scheduler:
 
     def _first(self, service: BackupService, kinds: frozenset[str], begun: set[str]) -> Due | None:
         now, site = self.clock.now(), service.site
-        if kinds >= HOLDING:
+        if kinds >= frozenset(BACKUPS):
             self._sweep(service)
         scene = scene_of(service)
         runs = service.journal.runs((now - LOOKS_BACK).timestamp())

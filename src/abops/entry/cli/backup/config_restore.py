@@ -72,35 +72,26 @@ def restore(  # noqa: PLR0913 - two ways of one thing
     from abops.backup.configuration.sealing import read_key
 
     secret = read_key(identity)
-    if access := Access.of(kubeconfig, namespaces):
-        if bootstrap:
-            raise UsageError("--bootstrap and --kubeconfig are two runs: first the home")
-        if credentials is not None:
-            at = _place(place, inventory, destination)
-            made, bundle = asyncio.run(_fetch(at, credentials, secret, name))
-        else:
-            # Only read, and who may use the cluster may not be the home's owner.
-            made, bundle = _from_home(_home_as_it_is(folder), secret, destination, name)
-        bring_to_cluster(bundle, made, access, dry_run=dry_run, output=output)
-        return
-    if bootstrap:
-        if credentials is None:
-            raise UsageError("--bootstrap needs --credentials")
+    access = Access.of(kubeconfig, namespaces)
+    if access and bootstrap:
+        raise UsageError("--bootstrap and --kubeconfig are two runs: first the home")
+    if bootstrap and credentials is None:
+        raise UsageError("--bootstrap needs --credentials")
+    if credentials is not None and (access or bootstrap):
         at = _place(place, inventory, destination)
         made, bundle = asyncio.run(_fetch(at, credentials, secret, name))
-        home = _new_home(folder)
     else:
-        home = open_home(folder)
-        made, bundle = _from_home(home, secret, destination, name)
-    from abops.backup.service.configuration import plan_restore
+        # For a cluster the home is only read, and who may use the one may not own the other.
+        read = _home_as_it_is(folder) if access else open_home(folder)
+        made, bundle = _from_home(read, secret, destination, name)
+    if access:
+        bring_to_cluster(bundle, made, access, dry_run=dry_run, output=output)
+        return
+    home = _new_home(folder) if bootstrap else open_home(folder)
     from abops.backup.service.configuration import restore as bring
 
     if dry_run:
-        import msgspec
-
-        told = plan_restore(bundle, home, bootstrap=bootstrap)
-        rows = [msgspec.structs.asdict(one) for one in told]
-        show(rows, output, columns=DIFFERENCES)
+        _show_plan(bundle, home, output, bootstrap=bootstrap)
         return
     uid = _owner(bundle, owner) if bootstrap else 0
     written, beside = bring(bundle, made, home, bootstrap=bootstrap)
@@ -110,6 +101,15 @@ def restore(  # noqa: PLR0913 - two ways of one thing
         {"bundle": made, "home": str(home.folder), "written": len(written), "beside": str(beside)}
     ]
     show(rows, output)
+
+
+def _show_plan(bundle: "Bundle", home: "Home", output: str, *, bootstrap: bool) -> None:
+    import msgspec
+
+    from abops.backup.service.configuration import plan_restore
+
+    told = plan_restore(bundle, home, bootstrap=bootstrap)
+    show([msgspec.structs.asdict(one) for one in told], output, columns=DIFFERENCES)
 
 
 def _place(place: Path | None, inventory: Path, name: str) -> "Destination":
