@@ -1,5 +1,6 @@
 """Retention by the real engine, day after day: what goes, what stays, and what stays for good."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -16,12 +17,21 @@ def world(azure: AzureServer) -> Iterator[Later]:
         yield one
 
 
+def leave_remains(world: Later, label: str) -> None:
+    """Leave what an attempt that was cut off leaves: files of a set that nobody lists."""
+    place = world.protected.destination("azure")
+    store = open_store(place, credentials_of(world.protected.home, place))
+    at = f"{place.folder}/backup/{world.protected.site.stanza}/{label}"
+    asyncio.run(store.put(f"{at}/bundle/1", b"the beginning of a set"))
+
+
 def test_at_29_days_nothing_goes_and_at_31_the_older_full_set_and_the_log_before_the_newer(
     world: Later,
 ) -> None:
     older, increment = world.make("full"), world.make("incr")
     newer, above = world.make("full"), world.make("incr")
     everything = world.segments()
+    leave_remains(world, "20000101-010000F")
     world.go(29)
     (kept,) = world.told("retain")
     assert ("nothing", [], 0) == (kept["outcome"], kept["removed"], kept["segments"])

@@ -70,10 +70,13 @@ class Scheduler:
         with self.lead.sought():
             while True:
                 lanes = await asyncio.gather(*(self._work_off(lane, begun) for lane in LANES))
-                more = [one for lane in lanes for one in lane]
-                ended += more
-                if not more:
-                    return tuple(ended)
+                held = [one for lane in lanes for one in lane if one.outcome == "held"]
+                done = [one for lane in lanes for one in lane if one.outcome != "held"]
+                ended += done
+                if not done:
+                    return (*ended, *held)
+                # Another lane may have had its destination in hand: it comes again.
+                begun -= {one.run.id for one in held}
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Look every few seconds what is due until stopped. What is under way is cut off then."""
