@@ -1,17 +1,12 @@
 """Which set a restore begins with, and whether the log leads from there to the target."""
 
 from collections.abc import Collection, Sequence
-from typing import Final
 
 from abops.backup.model import SegmentName, SetFacts
 from abops.backup.restore.log import Log, Reach
 from abops.backup.restore.request import Holding, Request, RestoreRefusedError
 from abops.backup.restore.target import Target, told
 from abops.kernel.errors import UsageError
-
-STORED_WITHIN_S: Final = 1.0
-"""Stores tell whole seconds: a segment listed at one was kept before the next. Should the log end
-before a point of that second after all, the server says so, with its last transaction."""
 
 
 def usable_holdings(request: Request, holdings: Sequence[Holding]) -> tuple[Holding, ...]:
@@ -127,7 +122,7 @@ def _unreached(
             f"{target} lies behind a hole in the log: {hole} is missing",
             hint=_last_reachable(reach, timeline),
         )
-    if target.at is not None and target.at >= (reach.until or 0) + STORED_WITHIN_S:
+    if target.at is not None and target.at > (reach.until or 0):
         return RestoreRefusedError(
             f"{target} lies after the end of the log", hint=_last_reachable(reach, timeline)
         )
