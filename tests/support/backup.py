@@ -22,11 +22,10 @@ import pytest
 from abops.backup.model import Destination, Home, Site
 from abops.backup.postgres.site import load_site
 from abops.clients.pgbackrest import Engine
-from abops.stack.certificates import make_certificates
-from abops.stack.programs import postgres_prefix, resolve
-from abops.stack.regions import PORT_NAMES, Region, region_argv, write_identities
+from abops.stack.programs import postgres_prefix
+from abops.stack.throwaway import ThrowAwayRegion, regions_in
 from abops.stack.tools import find_tool
-from support.servers import answers, free_port, wait_until
+from support.servers import free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 SUPERUSER = "analytic"
@@ -53,10 +52,6 @@ def give_to_owner(*paths: Path) -> None:
         for path in paths:
             run = ["chown", "-R", "postgres:postgres", path]
             subprocess.run(run, check=True)
-
-
-STARTS_TRIED = 3
-REGION_STARTS_S = 40.0
 
 
 class StoreServer:
@@ -102,24 +97,8 @@ class StoreServer:
             self.thaw()
 
 
-@dataclass
-class RegionServer(StoreServer):
+class RegionServer(ThrowAwayRegion, StoreServer):
     """One object-store region that speaks S3."""
-
-    name: str
-    region: Region
-    access_key: str
-    secret_key: str
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def port(self) -> int:
-        """Where the engine speaks to it, over TLS."""
-        return self.region.ports["s3-https"]
-
-    @property
-    def ca_file(self) -> Path:
-        return self.region.certificates / "ca.crt"
 
     @property
     def keys(self) -> Mapping[str, str]:
@@ -129,66 +108,12 @@ class RegionServer(StoreServer):
         at = {"endpoint": "localhost", "port": self.port, "ca_file": str(self.ca_file)}
         return {**at, "container": container}
 
-    def start(self) -> None:
-        folder = self.region.folder
-        for made in (folder, folder / "logs", folder / "tmp"):
-            made.mkdir(parents=True, exist_ok=True)
-        with (folder / "region.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                resolve(region_argv(self.region)),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "TMPDIR": str(folder / "tmp")},
-                cwd=folder,
-            )
-        url = f"http://127.0.0.1:{self.region.ports['s3']}/healthz"
-        process = self.process
-        wait_until(
-            lambda: answers(url) or process.poll() is not None,
-            what=f"region {self.name} ready",
-            timeout_s=REGION_STARTS_S,
-        )
-        assert process.poll() is None, f"region {self.name} ended: see {folder / 'region.log'}"
-
-
-def _started(
-    name: str, folder: Path, certificates: Path, identities: Path, *, key: str, secret: str
-) -> RegionServer:
-    """Start a region; nine ports that were free may be taken by the time it listens."""
-    for left in reversed(range(STARTS_TRIED)):
-        ports = {port: free_port() for port in PORT_NAMES}
-        region = Region(folder, ports, certificates, identities)
-        server = RegionServer(name, region, key, secret)
-        try:
-            server.start()
-        except AssertionError:
-            server.kill()
-            if not left:
-                raise
-        else:
-            break
-    return server
-
 
 @contextmanager
 def start_regions(folder: Path, *names: str) -> Iterator[dict[str, RegionServer]]:
     """Run a region for each name, with one authority of their own."""
-    certificates = folder / "tls"
-    make_certificates(certificates)
-    folder.chmod(0o755)
-    regions: dict[str, RegionServer] = {}
-    try:
-        for name in names:
-            key, secret = f"key-{secrets.token_hex(6)}", secrets.token_urlsafe(24)
-            identities = folder / f"{name}.s3.json"
-            write_identities(identities, key, secret)
-            keys = (folder / name, certificates, identities)
-            regions[name] = _started(name, *keys, key=key, secret=secret)
+    with regions_in(folder, *names, kind=RegionServer) as regions:
         yield regions
-    finally:
-        for server in regions.values():
-            server.kill()
 
 
 def clients() -> Path:

@@ -96,6 +96,18 @@ class PostgresSession:
         with self._told():
             self._open().execute(statement.encode(), values or None)
 
+    def end_segment(self) -> str:
+        """End the current WAL segment, which gets something to hold; return its name."""
+        name = str(self.one("SELECT pg_walfile_name(pg_current_wal_lsn())"))
+        self.rows("SELECT pg_logical_emit_message(false, 'abops', 'x')")
+        self.rows("SELECT pg_switch_wal()")
+        return name
+
+    def has_archived(self, segment: str) -> bool:
+        """Tell whether a segment was archived, on whatever timeline the server is since."""
+        told = self.one("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver")
+        return str(told)[8:24] >= segment[8:]
+
     def digest(self, query: str) -> str:
         """Return the SHA-256 of all that a query returns, in its order, at constant memory."""
         found = hashlib.sha256()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from abops.clients.postgres_server import running_pid, state_of
 from abops.clients.postgres_session import SocketAddress
@@ -99,31 +99,43 @@ class ThrowAwayRegion:
             self.process.send_signal(signal.SIGCONT)
 
 
+R = TypeVar("R", bound=ThrowAwayRegion)
+
+
 @contextmanager
 def throw_away_regions(*names: str) -> Iterator[dict[str, ThrowAwayRegion]]:
     """Run a region for each name until the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="abops-regions-"))
-    regions: dict[str, ThrowAwayRegion] = {}
+    try:
+        with regions_in(folder, *names, kind=ThrowAwayRegion) as regions:
+            yield regions
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def regions_in(folder: Path, *names: str, kind: type[R]) -> Iterator[dict[str, R]]:
+    """Run a region for each name in a folder, with one authority of their own."""
+    regions: dict[str, R] = {}
     try:
         folder.chmod(0o755)
         make_certificates(folder / "tls")
         for name in names:
-            regions[name] = _start_region(folder, name)
+            regions[name] = _start_region(folder, name, kind)
         yield regions
     finally:
         for region in regions.values():
             region.kill()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start_region(folder: Path, name: str) -> ThrowAwayRegion:
+def _start_region(folder: Path, name: str, kind: type[R]) -> R:
     key, secret = f"key-{secrets.token_hex(6)}", secrets.token_urlsafe(24)
     identities = folder / f"{name}.json"
     write_identities(identities, key, secret)
     for left in reversed(range(_STARTS)):
         ports = dict(zip(PORT_NAMES, free_ports(len(PORT_NAMES)), strict=True))
         region = Region(folder / name, ports, folder / "tls", identities)
-        server = ThrowAwayRegion(name, region, key, secret)
+        server = kind(name, region, key, secret)
         try:
             server.start()
         except ThrowAwayError:

@@ -146,10 +146,8 @@ class Loss:
     def _archive(self, live: PostgresSession) -> float:
         """End the segment and wait until it was archived; return the seconds."""
         began = self._clock.monotonic()
-        name = str(live.one("SELECT pg_walfile_name(pg_current_wal_lsn())"))
-        live.rows("SELECT pg_switch_wal()")
-        asked = "SELECT coalesce(left(last_archived_wal, 24), '') FROM pg_stat_archiver"
-        while str(live.one(asked))[8:] < name[8:]:
+        name = live.end_segment()
+        while not live.has_archived(name):
             if self._clock.monotonic() - began > ARCHIVED_WITHIN_S:
                 raise LossError(f"{name} was not archived within {ARCHIVED_WITHIN_S:g} s")
             sleep(LOOK_EVERY_S)

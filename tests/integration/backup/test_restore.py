@@ -1,6 +1,4 @@
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +6,7 @@ import pytest
 
 from abops.stack.tools import find_tool
 from support.backup import Protected, give_to_owner, run_as_owner
+from support.restoring import new_place
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +25,8 @@ def history(protected: Protected) -> Protected:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="abops-new-"))
-    give_to_owner(folder)
-    try:
-        yield folder / "data"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with new_place() as folder:
+        yield folder
 
 
 def words_in(protected: Protected, place: Path) -> list[str]:

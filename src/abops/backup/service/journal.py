@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
 from abops.backup.model import Destination, SetFacts
+from abops.backup.schedule.agenda import BACKUPS
 from abops.backup.schedule.place import run_id
 from abops.backup.store.database import Catalog
 from abops.backup.store.entries import Condition, get, of, put
@@ -17,8 +17,6 @@ from abops.backup.store.schema import verdict as verdict_table
 from abops.backup.store.sets import sets
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
-
-BACKUPS: Final = ("full", "incr")
 
 
 @dataclass

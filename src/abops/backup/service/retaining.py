@@ -161,9 +161,9 @@ class RetentionService:
         facts, _, _ = kept_facts(self.catalog, place, 0.0)
         newest = max((one.stopped for one in facts), default=0.0)
         fresh_since = max(self._clock.now().timestamp() - FRESH_S, newest)
-        if before is None or before.started < fresh_since or _was_away(before):
+        if before is None or before.started < fresh_since or before.was_away:
             (check,) = await Verification(self.home, self.site, clock=self._clock).verify([place])
-            if _was_away(check):
+            if check.was_away:
                 raise NotVerifiedError(f"{place.name}: {check.findings[0].message}")
         return before is not None
 
@@ -211,10 +211,6 @@ class RetentionService:
                 limit=1,
             )
         return found[0] if found else None
-
-
-def _was_away(check: Check) -> bool:
-    return any(one.code == "unreachable" for one in check.findings)
 
 
 def _failed(place: Destination, error: OpsError) -> Retained:

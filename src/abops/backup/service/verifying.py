@@ -5,7 +5,7 @@ chain is broken, retention removes nothing that was not verified, a restore pref
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Literal
 
 from abops.backup.model import Destination, Home, SetFacts, Site
 from abops.backup.postgres.engine import engine_of
@@ -17,6 +17,7 @@ from abops.backup.service.live import Live, ask_live, owed_to
 from abops.backup.service.lock import hold
 from abops.backup.service.repository import Repository, repository_of
 from abops.backup.store import schema
+from abops.backup.store.checks import checks_of, first_seen
 from abops.backup.store.database import Catalog
 from abops.backup.store.entries import drop, get, of, put
 from abops.backup.store.records import Check, Finding, Hold, Listing, Verdict
@@ -27,8 +28,6 @@ from abops.kernel.clock import Clock, SystemClock, moment
 
 Judged = tuple[Destination, Seen, Judgement]
 """The repository of one key, what was seen there, and what it is judged to be."""
-_GAPS_REMEMBERED: Final = 400
-"""Checks that are asked when a hole was first seen: a year of daily ones."""
 
 
 class Verification:
@@ -148,21 +147,12 @@ class Verification:
     ) -> Known:
         with self.catalog.read() as connection:
             listings = get(connection, Listing, *of(Listing, place))
-            checks = get(
-                connection,
-                Check,
-                schema.check.c.destination == place.name,
-                newest="ended",
-                limit=_GAPS_REMEMBERED,
-            )
-        gaps: dict[str, float] = {}
-        for check in checks:  # from new to old: the oldest stays
-            gaps |= {one.subject: check.ended for one in check.findings if one.code == "gap"}
+            checks = checks_of(connection, place.name)
         return Known(
             live=live,
             owed=owed,
             recorded={one.label: one.objects for one in listings},
-            gaps=gaps,
+            gaps=first_seen(checks),
             needed_since=self._needed_since(place),
             elsewhere=elsewhere,
         )

@@ -66,6 +66,16 @@ class Check(Struct, frozen=True, kw_only=True):
     owed_segments: int = 0
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def was_away(self) -> bool:
+        """Tell whether it could not look at all."""
+        return any(one.code == "unreachable" for one in self.findings)
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Return the holes in the log that it found, by their subjects."""
+        return tuple(one.subject for one in self.findings if one.code == "gap")
+
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """What the last check of a set said about it."""

@@ -1,8 +1,9 @@
 """Coming back after a loss: rehearse it, measure it."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,6 +20,31 @@ if TYPE_CHECKING:
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def rehearsal_options(command: F) -> F:
+    """Add what every rehearsal can be told: how fast, how large, where its evidence goes."""
+    hurried = "Send the log at once: RPO looks better than it is."
+    kept = "Keep the evidence as JSON, Markdown and a page."
+    for option in reversed(
+        (
+            click.option("--hurry", is_flag=True, help=hurried),
+            click.option(
+                "--scale",
+                type=click.IntRange(1, 1_000),
+                default=1,
+                show_default=True,
+                help="Size of a scenario's database: 15 MB each, and some.",
+            ),
+            click.option("--report", is_flag=True, help=kept),
+            click.option("--report-dir", "where", type=_FOLDER, help="Where it is kept."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.group()
 def group() -> None:
     """Recovery: rehearsed and measured."""
@@ -31,7 +57,6 @@ def group() -> None:
 )
 @click.option("--all", "every", is_flag=True, help="Each destination, latest point and a moment.")
 @click.option("--kind", type=click.Choice(["latest", "time"]), help="[default: they take turns]")
-@click.option("--hurry", is_flag=True, help="Send the log at once: RPO looks better than it is.")
 @click.option(
     "--scenario",
     "scenarios",
@@ -39,15 +64,7 @@ def group() -> None:
     metavar="N|all",
     help="Rehearse a scenario of the playbook on a throw-away setting; may be given again.",
 )
-@click.option(
-    "--scale",
-    type=click.IntRange(1, 1_000),
-    default=1,
-    show_default=True,
-    help="Size of a scenario's database: 15 MB each, and some.",
-)
-@click.option("--report", is_flag=True, help="Keep the evidence as JSON, Markdown and a page.")
-@click.option("--report-dir", "where", type=_FOLDER, help="Where it is kept.")
+@rehearsal_options
 @output_option
 def drill_command(  # noqa: PLR0913 - what a drill can be told
     *,
@@ -89,7 +106,6 @@ def drill_command(  # noqa: PLR0913 - what a drill can be told
 
 
 @group.command("test")
-@click.option("--hurry", is_flag=True, help="Send the log at once: RPO looks better than it is.")
 @click.option(
     "--scenario",
     "scenarios",
@@ -97,15 +113,7 @@ def drill_command(  # noqa: PLR0913 - what a drill can be told
     metavar="N|all",
     help="Rehearse only this; may be given again.  [default: all]",
 )
-@click.option(
-    "--scale",
-    type=click.IntRange(1, 1_000),
-    default=1,
-    show_default=True,
-    help="Size of a scenario's database: 15 MB each, and some.",
-)
-@click.option("--report", is_flag=True, help="Keep the evidence as JSON, Markdown and a page.")
-@click.option("--report-dir", "where", type=_FOLDER, help="Where it is kept.")
+@rehearsal_options
 @output_option
 def test_command(  # noqa: PLR0913 - what a rehearsal can be told
     *,

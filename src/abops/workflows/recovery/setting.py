@@ -7,7 +7,6 @@ what remains is up to the scenario. Everything lies in one folder and is gone wi
 import asyncio
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from abops.clients.programs import Ended, call
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 from abops.kernel.files import write_atomic
+from abops.stack.programs import ABOPS
 from abops.stack.throwaway import (
     SUPERUSER,
     ThrowAwayDatabase,
@@ -34,7 +34,6 @@ from abops.stack.throwaway import (
     throw_away_database,
 )
 
-ABOPS: Final = Path(sys.executable).with_name("abops")
 COMMAND_S: Final = 1_800.0
 ARCHIVED_S: Final = 90.0
 SIGN_EVERY_S: Final = 0.5
@@ -137,11 +136,9 @@ class Setting:
 
     async def archive(self) -> None:
         """End the current segment, and wait until it was archived."""
-        name = str(self.sql("SELECT pg_walfile_name(pg_current_wal_lsn())"))
-        self.sql("SELECT pg_logical_emit_message(false, 'abops', 'x')")
-        self.sql("SELECT pg_switch_wal()::text")
-        told = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver"
-        await _until(lambda: str(self.sql(told))[8:24] >= name[8:])
+        with PostgresSession(self.database.address, DATABASE) as session:
+            name = session.end_segment()
+            await _until(lambda: session.has_archived(name))
 
     async def waited(self, claim: Callable[[], bool]) -> bool:
         """Tell whether it comes true within the time that archiving may take."""

@@ -12,9 +12,10 @@ from abops.backup.model import Home
 from abops.clients.programs import Ended, call
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
+from abops.stack.programs import ABOPS
 from abops.stack.throwaway import ThrowAwayRegion
 from abops.workflows.recovery.report import Tried
-from abops.workflows.recovery.setting import ABOPS, COMMAND_S, Setting, SettingError, make_setting
+from abops.workflows.recovery.setting import COMMAND_S, Setting, SettingError, make_setting
 
 TEST: Final = "backup-system.sh --test"
 SCHEDULER: Final = "backup-scheduler.py --once"

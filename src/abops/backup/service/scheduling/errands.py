@@ -6,21 +6,20 @@ from typing import Final
 from abops.backup.drill.evidence import read_evidence
 from abops.backup.drill.run import drill, next_kind
 from abops.backup.model import Destination, Home, Site
+from abops.backup.schedule.agenda import BACKUPS
 from abops.backup.schedule.place import Due
 from abops.backup.service.configuration import ConfigurationService
-from abops.backup.service.journal import BACKUPS
 from abops.backup.service.mirroring import MirrorService
 from abops.backup.service.retaining import RetentionService
 from abops.backup.service.run import BackupService, Wanted
-from abops.backup.service.scheduling.known import unreachable
 from abops.backup.service.verifying import Verification
-from abops.backup.store.records import Run
+from abops.backup.store.records import Run, RunState
 from abops.kernel.clock import Clock
 from abops.kernel.errors import OpsError
 
 Gather = Callable[[], Awaitable[Mapping[str, bytes]]]
 """Returns what goes into a bundle beside the home."""
-HOLDING: Final = frozenset({*BACKUPS, "verify", "retain"})
+HOLDING: Final = BACKUPS | {"verify", "retain"}
 """What has its destination in hand while it runs."""
 
 
@@ -28,6 +27,20 @@ class RunFailedError(OpsError):
     """A planned run did not do what it was for."""
 
     hint = "abops backup status tells how each destination stands; the runbook BackupFailed helps."
+
+
+def run_of(due: Due, holder: str, state: RunState = "running") -> Run:
+    """Return the row of a run that its scheduler begins, or that nobody began."""
+    return Run(
+        id=due.id,
+        destination=due.destination,
+        kind=due.kind,
+        planned=due.planned,
+        reason=due.reason,
+        attempt=due.attempt,
+        state=state,
+        holder=holder,
+    )
 
 
 class Errands:
@@ -43,15 +56,7 @@ class Errands:
         Raises RunHeldError when somebody else has the destination in hand, RunFailedError or the
         error itself otherwise.
         """
-        run = Run(
-            id=due.id,
-            destination=due.destination,
-            kind=due.kind,
-            planned=due.planned,
-            reason=due.reason,
-            attempt=due.attempt,
-            holder=holder,
-        )
+        run = run_of(due, holder)
         if due.kind in BACKUPS:
             return await self._backup(due, run)
         if due.kind == "retain":
@@ -86,7 +91,7 @@ class Errands:
             [place], planned=due.id
         )
         for check in checks:
-            if unreachable(check):
+            if check.was_away:
                 raise RunFailedError(check.findings[0].message)
         # What it found is told by the check: looking succeeded.
         return checks[0].outcome

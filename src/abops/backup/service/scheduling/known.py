@@ -6,7 +6,6 @@ before a backup is begun its destination is asked itself.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 import msgspec
 
@@ -16,13 +15,11 @@ from abops.backup.service.live import ask_live, owed_to
 from abops.backup.service.look import look_at
 from abops.backup.service.run import BackupService
 from abops.backup.store import schema
+from abops.backup.store.checks import checks_of, first_seen
 from abops.backup.store.entries import get
 from abops.backup.store.records import Check, Drill, MirrorRun, Run
 from abops.backup.store.sets import sets
 from abops.kernel.clock import moment
-
-_CHECKS_REMEMBERED: Final = 400
-"""As many as the verification asks when a hole was first seen."""
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -48,10 +45,13 @@ class _Memory(msgspec.Struct, frozen=True):
         return next((one.ended for one in checks if one.outcome == "success"), None)
 
 
-def scene_of(service: BackupService) -> Scene:
-    """Return what is known now, without asking a destination. Who was given up is left out."""
+def scene_of(service: BackupService, *, live: bool) -> Scene:
+    """Return what is known now, without asking a destination. Who was given up is left out.
+
+    `live` asks the protected server for its timeline, which counts for backups only.
+    """
     memory = _remembered(service)
-    timeline = ask_live(service.home, service.site).timeline
+    timeline = ask_live(service.home, service.site).timeline if live else None
     places = tuple(_place(service, one, memory, timeline) for one in service.site.present)
     mirrors = tuple(
         Copying(
@@ -67,20 +67,11 @@ def scene_of(service: BackupService) -> Scene:
 
 
 def _remembered(service: BackupService) -> _Memory:
-    runs, checks = schema.run.c, schema.check.c
+    runs = schema.run.c
     with service.catalog.read() as connection:
         return _Memory(
             sets(connection),
-            {
-                place.name: get(
-                    connection,
-                    Check,
-                    checks.destination == place.name,
-                    newest="ended",
-                    limit=_CHECKS_REMEMBERED,
-                )
-                for place in service.site.sources
-            },
+            {place.name: checks_of(connection, place.name) for place in service.site.sources},
             get(connection, Drill, schema.drill.c.outcome == "success", newest="ended"),
             get(connection, Run, runs.kind == "retain", runs.state == "success", newest="started"),
             get(connection, MirrorRun, schema.mirror.c.outcome == "success", newest="started"),
@@ -124,22 +115,11 @@ def gap_found(checks: Sequence[Check]) -> float | None:
     None when it saw none. A hole that was seen before the last full set is no news: what matters
     is whether it came up since.
     """
-    looked = [one for one in checks if not unreachable(one)]
+    looked = [one for one in checks if not one.was_away]
     if not looked:
         return None
-    first: dict[str, float] = {}
-    for check in looked:
-        first |= dict.fromkeys(_gaps(check), check.ended)
-    return max((first[subject] for subject in _gaps(looked[0])), default=None)
-
-
-def unreachable(check: Check) -> bool:
-    """Tell whether a check could not look at all."""
-    return any(one.code == "unreachable" for one in check.findings)
-
-
-def _gaps(check: Check) -> list[str]:
-    return [one.subject for one in check.findings if one.code == "gap"]
+    first = first_seen(looked)
+    return max((first[subject] for subject in looked[0].gaps), default=None)
 
 
 async def ask_all(service: BackupService, places: Sequence[Destination]) -> None:

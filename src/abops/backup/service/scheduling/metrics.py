@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from abops.backup.model import Home, Site
 from abops.backup.postgres.site import load_site
+from abops.backup.schedule.agenda import BACKUPS
 from abops.backup.service.retaining import RetentionService
 from abops.backup.service.scheduling.figures import FAMILIES, Family, Keyed, Known, Sample, figures
 from abops.backup.service.scheduling.public_names import PUBLIC
@@ -42,7 +43,7 @@ def read_known(home: Home, catalog: Catalog, clock: Clock) -> Known:
             stanza=site.stanza,
             pg_version=_version(site),
             sets=kept,
-            runs=get(connection, Run, run_table.c.kind.in_(["full", "incr"])),
+            runs=get(connection, Run, run_table.c.kind.in_(BACKUPS)),
             checks=get(connection, Check, newest="ended", limit=_LAST_CHECKS),
             verdicts=get(connection, Verdict),
             drills=get(connection, Drill, newest="ended"),

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from abops.backup.service.scheduling.figures import TYPES, Family, Known, Sample
-from abops.backup.service.scheduling.known import unreachable
 
 CIPHER: Final = "aes-256-cbc"
 _BLOCKS: Final = "y"
@@ -34,7 +33,7 @@ def _status(known: Known) -> Iterator[Sample]:
     for name, number in _repositories(known):
         last = next((one for one in known.checks if one.destination == name), None)
         kept = any(one.destination == name for one in known.sets)
-        away = last is not None and unreachable(last)
+        away = last is not None and last.was_away
         yield Sample((CIPHER, number, known.stanza), _OTHER if away else _OK if kept else _EMPTY)
 
 

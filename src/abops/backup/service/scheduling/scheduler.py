@@ -7,8 +7,9 @@ destination meet at its lock: the later one comes again with the next look.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -16,13 +17,12 @@ import structlog
 
 from abops.backup.model import Home
 from abops.backup.postgres.site import load_site
-from abops.backup.schedule.agenda import agenda, missed
+from abops.backup.schedule.agenda import BACKUPS, agenda, missed
 from abops.backup.schedule.place import Due
-from abops.backup.service.journal import BACKUPS
 from abops.backup.service.lock import RunHeldError, hold, is_held
 from abops.backup.service.run import BackupService
-from abops.backup.service.scheduling.errands import HOLDING, Errands, Gather
-from abops.backup.service.scheduling.known import ask_all, protected_since, scene_of
+from abops.backup.service.scheduling.errands import HOLDING, Errands, Gather, run_of
+from abops.backup.service.scheduling.known import Scene, ask_all, protected_since, scene_of
 from abops.backup.service.scheduling.lead import Leadership
 from abops.backup.store.database import Catalog
 from abops.backup.store.records import Run
@@ -32,8 +32,8 @@ from abops.kernel.errors import OpsError
 TICK_S: Final = 15.0
 LOOKS_BACK: Final = timedelta(days=9)
 LANES: Final = (
-    frozenset(BACKUPS),
-    HOLDING - frozenset(BACKUPS),
+    BACKUPS,
+    HOLDING - BACKUPS,
     frozenset({"drill", "mirror"}),
     frozenset({"config"}),
 )
@@ -137,14 +137,14 @@ class Scheduler:
 
     def _first(self, service: BackupService, kinds: frozenset[str], begun: set[str]) -> Due | None:
         now, site = self.clock.now(), service.site
-        if kinds >= frozenset(BACKUPS):
+        # What befell backups is one lane's to note, not each one's anew.
+        backups = kinds == BACKUPS
+        if backups:
             self._sweep(service)
-        scene = scene_of(service)
+        scene = scene_of(service, live=backups)
         runs = service.journal.runs((now - LOOKS_BACK).timestamp())
-        for known in scene.places:
-            since = protected_since(self.home, known)
-            found = missed(now, known, runs, site.schedule, since)
-            service.journal.note_missed(_never_begun(one, self.lead.holder) for one in found)
+        if backups:
+            self._note_missed(service, scene, runs, now)
         self.last_tick = now.timestamp()
         due = agenda(now, scene.places, runs, site.schedule, scene.mirrors).due
         return next((one for one in due if one.kind in kinds and one.id not in begun), None)
@@ -154,6 +154,14 @@ class Scheduler:
         for place in service.site.sources:
             with suppress(RunHeldError), hold(self.home, place.name, "a look at what is left"):
                 service.journal.close_cut_off(place)
+
+    def _note_missed(
+        self, service: BackupService, scene: Scene, runs: Sequence[Run], now: datetime
+    ) -> None:
+        for known in scene.places:
+            since = protected_since(self.home, known)
+            found = missed(now, known, runs, service.site.schedule, since)
+            service.journal.note_missed(run_of(one, self.lead.holder, "missed") for one in found)
 
     async def _carry_out(self, errands: Errands, due: Due) -> Ended:
         began = self.clock.monotonic()
@@ -174,15 +182,3 @@ class Scheduler:
         seconds = self.clock.monotonic() - began
         _log.info("run ended", run=due.id, outcome=outcome, told=told, seconds=round(seconds, 1))
         return Ended(due, outcome, told, seconds, hint)
-
-
-def _never_begun(due: Due, holder: str) -> Run:
-    return Run(
-        id=due.id,
-        destination=due.destination,
-        kind=due.kind,
-        planned=due.planned,
-        reason=due.reason,
-        state="missed",
-        holder=holder,
-    )
